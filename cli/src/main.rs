@@ -1,0 +1,2 @@
+//! The `deskstream` command: every process of the product and every tool around it.
+fn main() {}
