@@ -1,0 +1,221 @@
+//! Configuration: defaults < file < environment < flags, each setting documented in `defaults.toml`.
+//!
+//! Unknown keys are refused, and every complaint names the field and the fix.
+
+mod load;
+mod secret;
+mod validate;
+
+pub use load::{ConfigError, Overrides, load};
+pub use secret::{Secret, SecretError};
+pub use validate::Problem;
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use url::Url;
+
+/// The shipped, annotated defaults.
+pub const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// The whole configuration; each field is documented in `defaults.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml, which a test holds to this type")]
+pub struct Config {
+    pub log: LogConfig,
+    pub kafka: KafkaConfig,
+    pub registry: RegistryConfig,
+    pub clickhouse: ClickHouseConfig,
+    pub keys: KeysConfig,
+    pub http: HttpConfig,
+    pub pipeline: PipelineConfig,
+    pub alerts: AlertsConfig,
+    pub write_back: WriteBackConfig,
+    pub tenants: BTreeMap<String, TenantConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct KafkaConfig {
+    pub bootstrap: String,
+    pub topic_prefix: String,
+    pub partitions: i32,
+    pub replication: i32,
+    pub sasl_password: Option<Secret>,
+    pub properties: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct RegistryConfig {
+    pub url: Url,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct ClickHouseConfig {
+    pub url: Url,
+    pub database: String,
+    pub user: String,
+    pub password: Option<Secret>,
+    pub batch_rows: usize,
+    pub batch_bytes: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub batch_age: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct KeysConfig {
+    pub master: Secret,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct HttpConfig {
+    pub webhooks: SocketAddr,
+    pub admin: SocketAddr,
+    pub max_body: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub signature_window: Duration,
+    pub max_in_flight: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct PipelineConfig {
+    pub group: String,
+    #[serde(with = "humantime_serde")]
+    pub epoch: Duration,
+    pub max_in_flight: usize,
+    pub max_text_bytes: usize,
+    #[serde(with = "humantime_serde")]
+    pub lateness_horizon: Duration,
+    #[serde(with = "humantime_serde")]
+    pub future_limit: Duration,
+    #[serde(with = "humantime_serde")]
+    pub past_limit: Duration,
+    pub model: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct AlertsConfig {
+    #[serde(with = "humantime_serde")]
+    pub tick: Duration,
+    pub rules: Option<PathBuf>,
+    pub channels: BTreeMap<String, ChannelConfig>,
+}
+
+/// Where alerts go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ChannelConfig {
+    /// PagerDuty Events v2.
+    PagerDuty {
+        /// The service's integration key.
+        routing_key: Secret,
+        /// Another endpoint than PagerDuty's own.
+        #[serde(default)]
+        url: Option<Url>,
+    },
+    /// A Slack incoming webhook.
+    Slack {
+        /// The webhook's URL, which is itself the credential.
+        url: Secret,
+    },
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct WriteBackConfig {
+    pub enabled: bool,
+    pub dry_run: bool,
+    pub tag_prefix: String,
+    pub priority: PriorityPolicy,
+    pub note: bool,
+}
+
+/// When a write-back may set a ticket's priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PriorityPolicy {
+    /// Never.
+    Never,
+    /// Where no one has set one.
+    IfUnset,
+}
+
+/// One tenant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct TenantConfig {
+    pub zendesk: Option<ZendeskConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct ZendeskConfig {
+    pub url: Url,
+    pub email: String,
+    pub api_token: Secret,
+    pub webhook_secret: Secret,
+    #[serde(default, with = "humantime_serde::option")]
+    pub poll: Option<Duration>,
+}
+
+/// A size such as `16 MiB`, or a plain number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub usize);
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(u64),
+            Text(String),
+        }
+        let bytes = match Raw::deserialize(deserializer)? {
+            Raw::Number(bytes) => bytes,
+            Raw::Text(text) => text
+                .parse::<bytesize::ByteSize>()
+                .map_err(|_| D::Error::custom(format!("`{text}` is not a size: write e.g. \"16 MiB\"")))?
+                .as_u64(),
+        };
+        usize::try_from(bytes).map(Self).map_err(D::Error::custom)
+    }
+}

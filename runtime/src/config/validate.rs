@@ -1,0 +1,167 @@
+//! What types can't say: ranges, relations between settings, secrets that can be read.
+
+use super::{ChannelConfig, Config, Secret};
+use std::fmt;
+use std::time::Duration;
+
+/// One thing wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted path of the setting.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.field, self.problem, self.fix)
+    }
+}
+
+/// Everything wrong with `config`.
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let mut check = Check(Vec::new());
+    let kafka = &config.kafka;
+    check.that(!kafka.bootstrap.trim().is_empty(), "kafka.bootstrap", "is empty", "give host:port");
+    check.that(kafka.partitions > 0, "kafka.partitions", "must be at least 1", "8 is a good start");
+    check.that(kafka.replication > 0, "kafka.replication", "must be at least 1", "give 3 in production");
+    check.that(
+        kafka.topic_prefix.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)),
+        "kafka.topic_prefix",
+        "has a character that Kafka forbids",
+        "use letters, digits, dots, dashes and underscores",
+    );
+    for reserved in
+        ["enable.idempotence", "enable.auto.commit", "isolation.level", "transactional.id", "acks"]
+    {
+        check.that(
+            !kafka.properties.contains_key(reserved),
+            &format!("kafka.properties.{reserved}"),
+            "would break a guarantee",
+            "remove it: Deskstream sets it itself",
+        );
+    }
+    check.secrets(config);
+
+    let clickhouse = &config.clickhouse;
+    check.that(
+        clickhouse.batch_rows > 0,
+        "clickhouse.batch_rows",
+        "must be at least 1",
+        "20000 is a good start",
+    );
+    check.that(
+        !clickhouse.database.is_empty()
+            && clickhouse.database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+        "clickhouse.database",
+        "is no plain identifier",
+        "use letters, digits and underscores",
+    );
+
+    let pipeline = &config.pipeline;
+    let epoch = "pipeline.epoch";
+    check.that(pipeline.epoch >= Duration::from_millis(5), epoch, "is under 5ms", "give 20ms to 1s");
+    check.that(pipeline.epoch <= Duration::from_secs(10), epoch, "is over 10s", "give 20ms to 1s");
+    check.that(
+        pipeline.max_in_flight > 0,
+        "pipeline.max_in_flight",
+        "must be at least 1",
+        "20000 is a good start",
+    );
+    check.that(
+        pipeline.max_text_bytes >= 1024,
+        "pipeline.max_text_bytes",
+        "is under 1024",
+        "give at least 1024, e.g. 262144",
+    );
+    check.that(!pipeline.group.is_empty(), "pipeline.group", "is empty", "give a name, e.g. \"deskstream\"");
+    check.that(
+        config.alerts.tick >= Duration::from_millis(100),
+        "alerts.tick",
+        "is under 100ms",
+        "give 100ms or more, e.g. 1s",
+    );
+    check.that(
+        config.http.max_in_flight > 0,
+        "http.max_in_flight",
+        "must be at least 1",
+        "4096 is a good start",
+    );
+    check.that(
+        (1..=20).contains(&config.write_back.tag_prefix.len()),
+        "write_back.tag_prefix",
+        "must have 1 to 20 characters",
+        "give a prefix no agent uses, e.g. \"ds_\"",
+    );
+    for (id, tenant) in &config.tenants {
+        check.that(
+            !id.is_empty()
+                && id.len() <= 63
+                && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+            &format!("tenants.{id}"),
+            "is no tenant id",
+            "use up to 63 lower-case letters, digits and dashes",
+        );
+        if let Some(zendesk) = &tenant.zendesk {
+            let loopback = matches!(zendesk.url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+            check.that(
+                zendesk.url.scheme() == "https" || loopback,
+                &format!("tenants.{id}.zendesk.url"),
+                "is not https",
+                "credentials travel with every request: use https",
+            );
+        }
+    }
+    check.0
+}
+
+struct Check(Vec<Problem>);
+
+impl Check {
+    fn that(&mut self, holds: bool, field: &str, problem: &str, fix: &str) {
+        if !holds {
+            self.0.push(Problem {
+                field: field.to_owned(),
+                problem: problem.to_owned(),
+                fix: fix.to_owned(),
+            });
+        }
+    }
+
+    fn secret(&mut self, field: &str, secret: &Secret) {
+        if let Some(problem) = secret.problem() {
+            self.that(false, field, problem, "set it, or name another \"env:NAME\" or \"file:PATH\"");
+        }
+    }
+
+    fn secrets(&mut self, config: &Config) {
+        self.secret("keys.master", &config.keys.master);
+        let optional = [
+            ("kafka.sasl_password", &config.kafka.sasl_password),
+            ("registry.password", &config.registry.password),
+            ("clickhouse.password", &config.clickhouse.password),
+        ];
+        for (field, secret) in optional {
+            if let Some(secret) = secret {
+                self.secret(field, secret);
+            }
+        }
+        for (name, channel) in &config.alerts.channels {
+            match channel {
+                ChannelConfig::PagerDuty { routing_key, .. } => {
+                    self.secret(&format!("alerts.channels.{name}.routing_key"), routing_key);
+                }
+                ChannelConfig::Slack { url } => self.secret(&format!("alerts.channels.{name}.url"), url),
+            }
+        }
+        for (id, tenant) in &config.tenants {
+            if let Some(zendesk) = &tenant.zendesk {
+                self.secret(&format!("tenants.{id}.zendesk.api_token"), &zendesk.api_token);
+                self.secret(&format!("tenants.{id}.zendesk.webhook_secret"), &zendesk.webhook_secret);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Health of a process, part by part: `/readyz` tells which part is not ready and why.
+
+use parking_lot::RwLock;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// State of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartState {
+    /// Whether it does its work.
+    pub ready: bool,
+    /// Why not; empty when ready.
+    pub reason: String,
+}
+
+/// The parts of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    parts: Arc<RwLock<BTreeMap<&'static str, PartState>>>,
+}
+
+impl Health {
+    /// Adds a part, not ready yet.
+    pub fn part(&self, name: &'static str) -> Part {
+        let part = Part { name, health: self.clone() };
+        part.not_ready("starting");
+        part
+    }
+
+    /// Whether every part is ready, and the state of each.
+    pub fn report(&self) -> (bool, BTreeMap<&'static str, PartState>) {
+        let parts = self.parts.read().clone();
+        (parts.values().all(|p| p.ready), parts)
+    }
+}
+
+/// One part's own handle.
+#[derive(Debug, Clone)]
+pub struct Part {
+    name: &'static str,
+    health: Health,
+}
+
+impl Part {
+    /// It does its work.
+    pub fn ready(&self) {
+        self.set(PartState { ready: true, reason: String::new() });
+    }
+
+    /// It does not; `reason` holds no personal data.
+    pub fn not_ready(&self, reason: impl Into<String>) {
+        self.set(PartState { ready: false, reason: reason.into() });
+    }
+
+    fn set(&self, state: PartState) {
+        let mut parts = self.health.parts.write();
+        let changed = parts.get(self.name).is_none_or(|old| old.ready != state.ready);
+        if changed && parts.contains_key(self.name) {
+            tracing::info!(part = self.name, ready = state.ready, reason = %state.reason, "readiness changed");
+        }
+        parts.insert(self.name, state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_ready_when_every_part_is() {
+        let health = Health::default();
+        assert!(health.report().0);
+        let (kafka, engine) = (health.part("kafka"), health.part("clickhouse"));
+        kafka.ready();
+        assert!(!health.report().0);
+        engine.ready();
+        assert!(health.report().0);
+        kafka.not_ready("connection refused");
+        let (ready, parts) = health.report();
+        assert!(!ready && parts["clickhouse"].ready);
+        assert_eq!(parts["kafka"].reason, "connection refused");
+    }
+}

@@ -1,0 +1,12 @@
+//! Field-level encryption: XAES-256-GCM under a data key of the tenant, which a master key wraps.
+//!
+//! XAES-256-GCM (C2SP specification `XAES-256-GCM.md`, built on AES-256-GCM and NIST SP 800-108r1) takes
+//! 192-bit nonces: they may be drawn at random for any number of records, while plain AES-256-GCM with random
+//! 96-bit nonces must stop after 2³² records of one key, which is days at our rates. The first half of the
+//! nonce derives an AES-256-GCM key, the second half is its nonce. A process keeps its first half, and so
+//! derives once; a reader keeps the keys it derived.
+
+mod vault;
+mod xaes;
+
+pub use vault::{DATA_KEY_KIND, MasterKey, MasterKeyError, OpenError, SealError, Vault};
