@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Everything that waits for the outside world: helpdesks, alert channels, ClickHouse and files. Connectors are
+//! tokio tasks that meet the pipeline only through Kafka topics.
+//!
+//! | folder | what |
+//! | --- | --- |
+//! | `kafka` | durable producers and ordered consumers that connectors share |
+//! | `http` | outbound HTTP: limits, retry, circuit breaker |
+//! | `webhook` | the server that helpdesks call |
+//! | `zendesk` | source by webhook, source by poll, write-back |
+//! | `delivery` | alerts to PagerDuty and Slack |
+//! | `clickhouse` | migrations and the sink |
+//! | `file` | tickets from CSV, JSONL and Zendesk exports |
+
+pub mod clickhouse;
+pub mod delivery;
+pub mod file;
+pub mod http;
+pub mod kafka;
+pub mod webhook;
+pub mod zendesk;
