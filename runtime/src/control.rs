@@ -239,7 +239,7 @@ impl Follower {
         let entity = loop {
             match self.decoder.decode(payload) {
                 Err(DecodeError::Pending { .. }) if !shutdown.is_cancelled() => {
-                    std::thread::park_timeout(POLL)
+                    std::thread::park_timeout(POLL);
                 }
                 decoded => break decoded,
             }
