@@ -1,0 +1,64 @@
+//! The way into the product: a ticket event whose content is sealed before it leaves the process.
+
+use super::error::SendError;
+use super::producer::{Ack, Producer, ProducerOptions};
+use super::sink::Sink;
+use deskstream_runtime::Process;
+use deskstream_runtime::control::ControlError;
+use deskstream_runtime::kafka::KafkaError;
+use deskstream_runtime::seal::Vault;
+use deskstream_schemas::{Encoder, Sealed, TicketContent, TicketEvent};
+use std::sync::Arc;
+
+/// Takes the place of `content` until [`EventSink`] seals it.
+pub fn unsealed() -> Sealed {
+    Sealed { key_id: String::new(), nonce: Vec::new(), ciphertext: Vec::new() }
+}
+
+/// Writes ticket events; cheap to clone.
+#[derive(Clone)]
+pub struct EventSink {
+    sink: Sink<TicketEvent>,
+    content: Arc<Encoder<TicketContent>>,
+    vault: Arc<Vault>,
+}
+
+impl EventSink {
+    /// A sink for `events` with a producer of its own.
+    pub fn new(process: &Process) -> Result<Self, KafkaError> {
+        Ok(Self::with_producer(process, Producer::new(process, ProducerOptions::events())?))
+    }
+
+    /// A sink for `events` on a given producer.
+    pub fn with_producer(process: &Process, producer: Producer) -> Self {
+        Self {
+            sink: Sink::new(process, producer),
+            content: Arc::new(Encoder::new(&process.ids)),
+            vault: Arc::clone(&process.vault),
+        }
+    }
+
+    /// Makes sure that content of the tenant can be sealed; once for each tenant, before its first event.
+    pub async fn ready_tenant(process: &Process, tenant: &str, by: &str) -> Result<(), ControlError> {
+        process.control.ensure_data_key(tenant, by).await
+    }
+
+    /// Seals `content` into the event and writes it; waits for room, then for the acknowledgement.
+    /// What the event held as content is replaced.
+    pub async fn send(&self, event: TicketEvent, content: &TicketContent) -> Result<Ack, SendError> {
+        let event = self.seal(event, content)?;
+        self.sink.send(&event.key(), &event).await
+    }
+
+    /// As [`EventSink::send`], but fails with [`SendError::Busy`] where that would wait for room.
+    pub async fn try_send(&self, event: TicketEvent, content: &TicketContent) -> Result<Ack, SendError> {
+        let event = self.seal(event, content)?;
+        self.sink.try_send(&event.key(), &event).await
+    }
+
+    fn seal(&self, mut event: TicketEvent, content: &TicketContent) -> Result<TicketEvent, SendError> {
+        let plaintext = self.content.encode(content)?;
+        event.content = self.vault.seal(&event.tenant, event.content_aad().as_bytes(), &plaintext)?;
+        Ok(event)
+    }
+}
