@@ -1,0 +1,156 @@
+//! Payment card numbers: Luhn checksum (ISO/IEC 7812-1 annex B), brand prefix and length.
+
+use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
+use super::{Sink, names};
+use crate::context::Context;
+use crate::lexicon::Word;
+use crate::scan::{Group, TAKEN};
+
+const MIN: usize = 12;
+const MAX: usize = 19;
+
+/// How sure a brand is of a length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Issued {
+    /// This is how the brand's cards are numbered.
+    Usual,
+    /// Issued rarely, or shared with other numbering: needs a card word.
+    Rare,
+}
+
+/// Brand prefixes with their lengths, from the networks' published BIN ranges.
+fn issued(digits: &[u8]) -> Option<Issued> {
+    use Issued::{Rare, Usual};
+    let head = |n: usize| digits[..n].iter().fold(0_u32, |value, b| value * 10 + u32::from(b - b'0'));
+    let len = digits.len();
+    match head(4) {
+        // Visa
+        4000..=4999 => match len {
+            16 => Some(Usual),
+            13 | 18 | 19 => Some(Rare),
+            _ => None,
+        },
+        // Mastercard, Mir
+        5100..=5599 | 2221..=2720 | 2200..=2204 => (len == 16).then_some(Usual),
+        // American Express
+        3400..=3499 | 3700..=3799 => (len == 15).then_some(Usual),
+        // Diners Club
+        3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => match len {
+            14 => Some(Usual),
+            16 | 19 => Some(Rare),
+            _ => None,
+        },
+        // JCB
+        3528..=3589 => match len {
+            16 => Some(Usual),
+            17..=19 => Some(Rare),
+            _ => None,
+        },
+        2131 | 1800 => (len == 15).then_some(Rare),
+        // Discover, UnionPay, RuPay
+        6011 | 6440..=6599 | 6200..=6299 | 8100..=8299 | 6000..=6010 | 6012..=6099 => match len {
+            16 => Some(Usual),
+            17..=19 => Some(Rare),
+            _ => None,
+        },
+        // Elo, Maestro
+        5000..=5099 | 5600..=5899 | 6300..=6399 | 6700..=6799 => match len {
+            16 => Some(Usual),
+            12..=19 => Some(Rare),
+            _ => None,
+        },
+        // Troy
+        9792 => (len == 16).then_some(Usual),
+        _ => None,
+    }
+}
+
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(i, b)| {
+            let digit = u32::from(b - b'0');
+            if i % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
+        })
+        .sum();
+    sum % 10 == 0
+}
+
+pub(super) fn find(context: Context<'_>, cluster: &mut [Group], sink: &mut Sink<'_>) {
+    let mut i = 0;
+    while i < cluster.len() {
+        i = match window(context, cluster, i, sink) {
+            Some(end) => {
+                cluster[i..end].iter_mut().for_each(|group| group.flags |= TAKEN);
+                end
+            }
+            None => i + 1,
+        };
+    }
+}
+
+/// Tries the windows that start at group `first`, longest first; returns the end of the one that was reported.
+fn window(context: Context<'_>, cluster: &[Group], first: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    // A card never starts with 0 or 7; this spares most groups the rest.
+    let lead = context.bytes[cluster[first].start as usize];
+    if matches!(lead, b'0' | b'7') || !starts_chain(cluster, first) {
+        return None;
+    }
+    let mut total = 0;
+    let mut last = first;
+    let mut ends = [0_usize; MAX + 1];
+    let mut count = 0;
+    while last < cluster.len() && !cluster[last].has(UNUSABLE) {
+        total += cluster[last].len();
+        if total > MAX {
+            break;
+        }
+        last += 1;
+        if total >= MIN && !cluster[last - 1].has(TIGHT) {
+            ends[count] = last;
+            count += 1;
+        }
+    }
+    ends[..count].iter().rev().copied().find(|&end| {
+        score(context, &cluster[first..end], cluster, first, end).is_some_and(|score| {
+            sink.push(cluster[first].start as usize, cluster[end - 1].end as usize, names::CARD, score)
+        })
+    })
+}
+
+fn score(context: Context<'_>, window: &[Group], cluster: &[Group], first: usize, end: usize) -> Option<f32> {
+    let mut buffer = [0; MAX];
+    let digits = digits(context.bytes, window, &mut buffer)?;
+    let issued = issued(digits)?;
+    if !luhn(digits) || digits.iter().all(|b| b == &digits[0]) {
+        return None;
+    }
+    let start = window[0].start as usize;
+    let supported = context.has_before(start, Word::Card);
+    if supported {
+        return Some(0.99);
+    }
+    // One in ten numbers passes Luhn: what is called an order is one, and an odd grouping is a list of figures.
+    let is_reference = context.label(start, |_| false) == Some(Word::Reference)
+        || start > 0 && context.bytes[start - 1] == b'#';
+    let usual = issued == Issued::Usual && is_usual_grouping(window, cluster, first, end);
+    (usual && !is_reference).then_some(0.85)
+}
+
+/// In one piece, in fours, as printed on American Express (4-6-5) and Diners (4-6-4), or digit by digit.
+fn is_usual_grouping(window: &[Group], cluster: &[Group], first: usize, end: usize) -> bool {
+    if window.len() == 1 {
+        return true;
+    }
+    let (last, body) = (window[window.len() - 1].len(), &window[..window.len() - 1]);
+    if body.iter().all(|group| group.len() == 4) && last <= 4 {
+        return true;
+    }
+    if window.iter().all(|group| group.len() == 1) {
+        let alone = |i: Option<usize>| i.and_then(|i| cluster.get(i)).is_none_or(|group| group.len() > 1);
+        return alone(first.checked_sub(1)) && alone(Some(end));
+    }
+    matches!(body, [a, b] if a.len() == 4 && b.len() == 6 && matches!(last, 4 | 5))
+}

@@ -1,0 +1,248 @@
+//! What can be found: kinds of personal data, the detectors that find them, and the spans they report.
+
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A kind of personal data or secret. Its name is what the mask shows: `[EMAIL]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum PiiKind {
+    /// E-mail address, also spelled `name (at) host (dot) com`.
+    Email,
+    /// Telephone or fax number, national or international.
+    Phone,
+    /// Payment card number.
+    PaymentCard,
+    /// United States social security number.
+    UsSsn,
+    /// International bank account number.
+    Iban,
+    /// IPv4 or IPv6 address.
+    IpAddress,
+    /// URL that carries a password, token, key or signature.
+    UrlCredentials,
+    /// API key, token, password, PIN or private key.
+    Secret,
+    /// Date of birth.
+    DateOfBirth,
+    /// Passport number.
+    Passport,
+    /// Driving licence number.
+    DrivingLicence,
+}
+
+impl PiiKind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Email,
+        Self::Phone,
+        Self::PaymentCard,
+        Self::UsSsn,
+        Self::Iban,
+        Self::IpAddress,
+        Self::UrlCredentials,
+        Self::Secret,
+        Self::DateOfBirth,
+        Self::Passport,
+        Self::DrivingLicence,
+    ];
+
+    /// The stable name, as it stands in masks, in configuration and in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Phone => "PHONE",
+            Self::PaymentCard => "PAYMENT_CARD",
+            Self::UsSsn => "US_SSN",
+            Self::Iban => "IBAN",
+            Self::IpAddress => "IP_ADDRESS",
+            Self::UrlCredentials => "URL_CREDENTIALS",
+            Self::Secret => "SECRET",
+            Self::DateOfBirth => "DATE_OF_BIRTH",
+            Self::Passport => "PASSPORT",
+            Self::DrivingLicence => "DRIVING_LICENCE",
+        }
+    }
+
+    /// Whether the last four characters may be shown: they help an agent to recognise the value and don't give
+    /// it away.
+    #[must_use]
+    pub const fn allows_partial(self) -> bool {
+        matches!(
+            self,
+            Self::Phone
+                | Self::PaymentCard
+                | Self::UsSsn
+                | Self::Iban
+                | Self::Passport
+                | Self::DrivingLicence
+        )
+    }
+
+    /// Who wins where findings of equal length overlap; higher wins.
+    pub(crate) const fn priority(self) -> u8 {
+        match self {
+            Self::Secret => 10,
+            Self::UrlCredentials => 9,
+            Self::PaymentCard => 8,
+            Self::Iban => 7,
+            Self::UsSsn => 6,
+            Self::Email => 5,
+            Self::Passport | Self::DrivingLicence => 4,
+            Self::DateOfBirth => 3,
+            Self::IpAddress => 2,
+            Self::Phone => 1,
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for PiiKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no [`PiiKind`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown kind of personal data `{0}`, expected one of {kinds}", kinds = names())]
+pub struct UnknownKind(pub String);
+
+fn names() -> String {
+    PiiKind::ALL.map(PiiKind::as_str).join(", ")
+}
+
+impl FromStr for PiiKind {
+    type Err = UnknownKind;
+
+    /// Reads the stable name in any letter case, since environment variables and TOML keys differ in habit.
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownKind(name.to_owned()))
+    }
+}
+
+impl Serialize for PiiKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for PiiKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What `--explain` and the documentation tell about a detector.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DetectorInfo {
+    pub name: &'static str,
+    pub kind: PiiKind,
+    pub validator: &'static str,
+}
+
+/// The detector that made a finding. It reads as its stable name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Detector(&'static DetectorInfo);
+
+impl Detector {
+    pub(crate) const fn new(info: &'static DetectorInfo) -> Self {
+        Self(info)
+    }
+
+    pub(crate) const fn kind(self) -> PiiKind {
+        self.0.kind
+    }
+
+    /// Stable name, for instance `card_luhn`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0.name
+    }
+
+    /// What a candidate had to pass, in words.
+    #[must_use]
+    pub const fn validator(self) -> &'static str {
+        self.0.validator
+    }
+}
+
+impl Deref for Detector {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.name
+    }
+}
+
+impl AsRef<str> for Detector {
+    fn as_ref(&self) -> &str {
+        self.0.name
+    }
+}
+
+impl From<Detector> for &'static str {
+    fn from(detector: Detector) -> &'static str {
+        detector.0.name
+    }
+}
+
+impl fmt::Display for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl Serialize for Detector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name)
+    }
+}
+
+/// One finding: where it stands in the original text, never what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Span {
+    /// Byte offset of the first byte, on a character boundary of the original text.
+    pub start: u32,
+    /// Byte offset behind the last byte, on a character boundary of the original text.
+    pub end: u32,
+    /// What was found.
+    pub kind: PiiKind,
+    /// Which detector found it.
+    pub detector: Detector,
+    /// How sure the detector is, 0 to 1.
+    pub score: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_once_and_reads_back() {
+        for (i, kind) in PiiKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), i);
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(kind.as_str().to_lowercase().parse(), Ok(kind));
+        }
+        let error = "E-MAIL".parse::<PiiKind>().unwrap_err().to_string();
+        assert!(error.contains("`E-MAIL`") && error.contains("EMAIL, PHONE"), "{error}");
+    }
+}

@@ -1,0 +1,250 @@
+//! The words that open or support a finding, in the languages of the product, and the one pass that finds them.
+//!
+//! Matching ignores ASCII case; accented capitals are listed where they matter. A word counts only if no letter
+//! or digit stands before it, and, unless it is listed as a stem, none behind it: `tel` must not be found in
+//! `hotel` or `tell`, while `telefon` should be found in `Telefonnummer`.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// What a word of the lexicon means for what stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Phone,
+    Card,
+    Ssn,
+    Ip,
+    /// What follows is a version or a section number.
+    Version,
+    /// What follows is a number of something, not of somebody: an order, an invoice, a parcel.
+    Reference,
+    Birth,
+    Passport,
+    Licence,
+    /// What is assigned to it is a password.
+    Password,
+    /// What is assigned to it is a key or token, if it looks random.
+    Token,
+    /// What is assigned to it is a short secret number.
+    Pin,
+    Bearer,
+    /// The opening of a private key block.
+    Pem,
+    /// A spelled `@`.
+    At,
+    /// The first characters of a key whose format is known; index into `detect::secret::FORMATS`.
+    Key(u8),
+}
+
+/// One occurrence of a word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    pub start: u32,
+    pub end: u32,
+    pub word: Word,
+}
+
+/// A word that must end at a word boundary.
+const WHOLE: bool = true;
+/// A word that may go on: compounds, plurals, inflection.
+const STEM: bool = false;
+
+#[rustfmt::skip]
+const WORDS: &[(Word, bool, &[&str])] = &[
+    (Word::Phone, STEM, &[
+        "phone", "telephone", "mobile", "cellphone", "cellular", "whatsapp", "landline", "voicemail", "hotline",
+        "smartphone", "contact number", "contact no", "call me", "call us", "reach me", "ring me", "text me",
+        "callback", "call back", "messages to", "answering at", "dialled", "dialed", "fax",
+        "telefon", "handynummer", "rufnummer", "mobilnummer", "festnetz", "durchwahl", "anruf", "rückruf",
+        "téléphone", "appelez", "appeler", "rappeler", "joignable au", "joindre au",
+        "teléfono", "móvil", "celular", "llám", "llam", "telemóvel", "telemovel", "ligue", "contacto",
+        "cellulare", "chiama", "telefoon", "mobiel", "bellen", "terugbel", "signal:",
+    ]),
+    (Word::Phone, WHOLE, &[
+        "tel", "tél", "ph", "cell", "gsm", "sms", "call", "calling", "dial", "desk", "handy", "mobil", "desktop phone",
+        "tlf", "tfno", "portable", "numéro de portable", "office", "contact", "reached at", "reach",
+    ]),
+    (Word::Card, STEM, &[
+        "credit card", "debit card", "creditcard", "debitcard", "bank card", "card number", "card no", "card #",
+        "card ending", "kreditkarte", "kartennummer", "ec-karte", "debitkarte", "carte bancaire", "carte de crédit",
+        "carte bleue", "numéro de carte", "tarjeta", "cartão", "cartao", "carta di credito", "creditkaart",
+        "kaartnummer", "betaalkaart", "mastercard", "american express", "maestro", "diners",
+    ]),
+    (Word::Card, WHOLE, &["card", "cards", "visa", "amex", "cc", "pan", "karte", "carta", "carte", "discover", "jcb"]),
+    (Word::Ssn, STEM, &["social security", "social-security", "ss number", "soc sec"]),
+    (Word::Ssn, WHOLE, &["ssn", "ssn#", "ss#", "ssns"]),
+    (Word::Ip, STEM, &["ip address", "ip-address", "ipv4", "ipv6", "ip-adresse", "adresse ip", "dirección ip", "client_ip",
+        "endereço ip", "indirizzo ip", "ip-adres", "remote addr", "remote_addr", "x-forwarded-for", "hostname"]),
+    (Word::Ip, WHOLE, &["ip", "ips", "host", "server", "address", "subnet", "gateway", "dns", "ping"]),
+    (Word::Version, STEM, &[
+        "version", "versión", "versão", "versione", "versie", "release", "firmware", "build", "revision", "upgrade",
+        "updated to", "update to", "changelog", "section", "chapter", "clause", "paragraph", "abschnitt", "kapitel",
+        "appendix", "figure", "sdk", "driver", "patch level", "kernel",
+    ]),
+    (Word::Version, WHOLE, &["ver", "v", "rev", "rel", "vers", "api", "oid"]),
+    (Word::Reference, STEM, &[
+        "order", "invoice", "ticket", "reference", "tracking", "shipment", "parcel", "customer number", "customer id",
+        "customer no", "serial", "isbn", "issn", "imei", "transaction", "article n", "item n", "part n", "product code",
+        "confirmation", "booking", "reservation", "purchase", "quote n", "claim", "case n", "request id", "session id",
+        "bestell", "rechnung", "auftrag", "sendung", "kundennummer", "kunden-nr", "vorgang", "artikelnummer", "buchung",
+        "pedido", "factura", "referencia", "reserva", "commande", "facture", "référence", "réservation", "encomenda",
+        "fatura", "referência", "ordine", "fattura", "riferimento", "prenotazione", "bestelling", "factuur",
+        "referentie", "boeking", "commit", "barcode", "timestamp", "snowflake", "account n", "asset", "zendesk",
+    ]),
+    (Word::Reference, WHOLE, &[
+        "ref", "sku", "ean", "gtin", "upc", "asin", "case", "po", "rma", "ups", "fedex", "dhl", "usps", "id", "uuid",
+        "guid", "hash", "sha", "md5", "epoch", "unix", "row", "record", "batch", "lot", "s/n", "item", "doi",
+        "invoices", "orders",
+    ]),
+    (Word::Birth, STEM, &[
+        "date of birth", "birth date", "birthdate", "birthday", "birth day", "geburtsdatum", "geburtstag", "geboren",
+        "fecha de nacimiento", "nacimiento", "date de naissance", "data de nascimento", "data di nascita",
+        "geboortedatum", "geboortedag", "d.o.b", "dateofbirth", "date_of_birth", "birth_date",
+    ]),
+    (Word::Birth, WHOLE, &[
+        "born", "dob", "geb", "geb.", "nacido", "nacida", "nací", "nacio", "né le", "née le", "ne le", "nee le",
+        "nascido", "nascida", "nasci", "nato il", "nata il", "nato", "nata", "birth",
+    ]),
+    (Word::Passport, STEM, &[
+        "passport", "reisepass", "passnummer", "pass-nr", "pasaporte", "passeport", "passaporte", "passaporto",
+        "paspoort",
+    ]),
+    (Word::Licence, STEM, &[
+        "driver's licen", "driver’s licen", "drivers licen", "driver licen", "drivers' licen", "driving licen",
+        "driver_licen", "drivers_licen", "driving_licen", "driver's permit", "führerschein", "fuehrerschein", "fahrerlaubnis",
+        "permiso de conducir", "carnet de conducir", "licencia de conducir", "permiso de conducción",
+        "permis de conduire", "carta de condução", "carteira de motorista", "carteira de habilitação",
+        "patente di guida", "rijbewijs", "dl number", "dl no", "dl #", "license number", "licence number",
+    ]),
+    (Word::Licence, WHOLE, &["cnh", "dl", "dln", "n° patente"]),
+    (Word::Password, STEM, &[
+        "password", "passwort", "kennwort", "passphrase", "contraseña", "clave de acceso", "mot de passe",
+        "wachtwoord", "passcode", "senha",
+    ]),
+    (Word::Password, WHOLE, &["passwd", "pwd", "pass", "pw", "passwords", "mdp", "psw", "hasło"]),
+    (Word::Token, STEM, &[
+        "secret", "token", "api key", "api-key", "api_key", "apikey", "access key", "access_key", "accesskey",
+        "access-key", "auth key", "auth_key", "authkey", "private key", "private_key", "privatekey", "signing key",
+        "signing_key", "encryption key", "encryption_key", "client_secret", "credential", "sessionid", "session_id",
+        "account_key", "accountkey", "sharedaccesskey", "shared_key", "api-schlüssel", "zugangsschlüssel",
+        "clave api", "clé api", "clé d'api", "chave de api", "chiave api", "api-sleutel", "authorization",
+    ]),
+    (Word::Pin, WHOLE, &[
+        "pin", "pin code", "pin-code", "pincode", "cvv", "cvv2", "cvc", "cvc2", "csc", "security code", "otp",
+        "one-time code", "one time code", "verification code", "auth code", "2fa code", "mfa code", "tan",
+        "prüfziffer", "sicherheitscode", "código de seguridad", "code de sécurité", "código de segurança",
+        "codice di sicurezza", "beveiligingscode",
+    ]),
+    (Word::Bearer, WHOLE, &["bearer", "basic"]),
+    (Word::Pem, STEM, &["-----begin"]),
+    (Word::At, STEM, &["(at)", "[at]", "{at}", "<at>", "( at )", "[ at ]", "(arroba)", "[arroba]", "(@)", "[@]"]),
+    (Word::At, WHOLE, &[" at ", " arroba "]),
+];
+
+pub(crate) struct Lexicon {
+    automaton: AhoCorasick,
+    entries: Vec<(Word, bool)>,
+}
+
+impl Lexicon {
+    /// Builds the automaton over the words and the given key prefixes.
+    pub(crate) fn new(key_prefixes: &[&str]) -> Self {
+        let mut entries = Vec::new();
+        let mut patterns: Vec<&str> = Vec::new();
+        for &(word, whole, spellings) in WORDS {
+            for spelling in spellings {
+                entries.push((word, whole));
+                patterns.push(spelling);
+            }
+        }
+        for (i, prefix) in key_prefixes.iter().enumerate() {
+            entries.push((Word::Key(i as u8), STEM));
+            patterns.push(prefix);
+        }
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .match_kind(MatchKind::LeftmostLongest)
+            .ascii_case_insensitive(true)
+            .prefilter(false)
+            .build(&patterns)
+            .expect("a few hundred constant patterns stay far below the automaton's limits");
+        Self { automaton, entries }
+    }
+
+    /// Fills `hits` with the words of `text`, in order.
+    pub(crate) fn scan(&self, text: &str, hits: &mut Vec<Hit>) {
+        hits.clear();
+        let bytes = text.as_bytes();
+        for found in self.automaton.find_iter(bytes) {
+            let (word, whole) = self.entries[found.pattern().as_usize()];
+            let (start, end) = (found.start(), found.end());
+            if is_word(bytes[start]) && start > 0 && is_word(bytes[start - 1]) {
+                continue;
+            }
+            if whole && is_word(bytes[end - 1]) && bytes.get(end).is_some_and(|&b| is_word(b)) {
+                continue;
+            }
+            if in_mask(bytes, start, end) {
+                continue;
+            }
+            hits.push(Hit { start: start as u32, end: end as u32, word });
+        }
+    }
+}
+
+/// Letters and digits; every non-ASCII byte counts as part of a letter. `_` and `-` separate, so that `password`
+/// is found in `DB_PASSWORD`.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// Whether the range is part of a mask that this crate has written: the word `PHONE` in `[PHONE]` says nothing
+/// about the number behind it. Without this, redacting twice could find more than once.
+fn in_mask(bytes: &[u8], start: usize, end: usize) -> bool {
+    const LONGEST: usize = 24;
+    let is_name = |b: &u8| b.is_ascii_uppercase() || *b == b'_';
+    if !bytes[start].is_ascii_uppercase() && bytes[start] != b'[' {
+        return false;
+    }
+    let before = bytes[..start].iter().rev().take(LONGEST).take_while(|b| is_name(b)).count();
+    let opened = start > before && bytes[start - before - 1] == b'[';
+    let after = bytes[end..].iter().take(LONGEST).take_while(|b| is_name(b)).count();
+    let rest = &bytes[end + after..];
+    opened && (rest.first() == Some(&b']') || rest.starts_with(b" ****"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<Word> {
+        let lexicon = Lexicon::new(&["ghp_"]);
+        let mut hits = Vec::new();
+        lexicon.scan(text, &mut hits);
+        hits.into_iter().map(|hit| hit.word).collect()
+    }
+
+    #[test]
+    fn respects_word_boundaries() {
+        assert_eq!(
+            words("hotel tell intel Tel. tel: TELEFONNUMMER"),
+            [Word::Phone, Word::Phone, Word::Phone]
+        );
+        assert_eq!(words("DB_PASSWORD=x bypass passport"), [Word::Password, Word::Passport]);
+        assert_eq!(words("xghp_ GHP_ ghp_"), [Word::Key(0), Word::Key(0)]);
+        assert_eq!(words("née le geborenen ungeboren"), [Word::Birth, Word::Birth]);
+    }
+
+    #[test]
+    fn ignores_its_own_masks() {
+        assert_eq!(words("[PHONE] [PASSPORT] [SECRET] [PASSPORT ****1234]"), []);
+        assert_eq!(words("[phone] PASSPORT]"), [Word::Phone, Word::Passport]);
+    }
+
+    #[test]
+    fn lists_no_word_twice() {
+        let mut all: Vec<&str> = WORDS.iter().flat_map(|(_, _, words)| words.iter().copied()).collect();
+        all.sort_unstable();
+        let twice: Vec<_> = all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        assert_eq!(twice, Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,38 @@
+//! Writes the redacted text in one pass over the original and its merged spans.
+
+use crate::config::Policy;
+use crate::kind::{PiiKind, Span};
+
+/// How many characters `partial` shows, and how many letters and digits a value must have for it.
+const SHOWN: usize = 4;
+const SHOWN_FROM: usize = 8;
+
+/// Appends to `out` the text with every span treated by its policy. Spans are sorted and disjoint.
+pub(crate) fn write(text: &str, spans: &[Span], policies: &[Policy; PiiKind::ALL.len()], out: &mut String) {
+    let mut done = 0;
+    for span in spans {
+        let (start, end) = (span.start as usize, span.end as usize);
+        let policy = policies[span.kind.index()];
+        if policy == Policy::Keep {
+            continue;
+        }
+        out.push_str(&text[done..start]);
+        done = end;
+        out.push('[');
+        out.push_str(span.kind.as_str());
+        if policy == Policy::Partial {
+            push_last_four(&text[start..end], out);
+        }
+        out.push(']');
+    }
+    out.push_str(&text[done..]);
+}
+
+fn push_last_four(value: &str, out: &mut String) {
+    let total = value.chars().filter(|c| c.is_alphanumeric()).count();
+    if total < SHOWN_FROM {
+        return;
+    }
+    out.push_str(" ****");
+    out.extend(value.chars().filter(|c| c.is_alphanumeric()).skip(total - SHOWN));
+}

@@ -1,0 +1,97 @@
+//! The redactor: runs the detectors over one text and writes the result.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::{ConfigError, Policy, RedactConfig};
+use crate::detect::{self, Detectors};
+use crate::kind::{PiiKind, Span};
+use crate::lexicon::Hit;
+use crate::scan::Triggers;
+use crate::{mask, merge, view};
+
+/// What stands in the output for a text that can't be addressed by 32-bit offsets.
+const TOO_LONG: &str = "[TEXT_TOO_LONG]";
+
+/// Finds and removes personal data. Immutable, `Send + Sync`; cloning shares everything.
+#[derive(Clone)]
+pub struct Redactor {
+    detectors: Arc<Detectors>,
+    policies: [Policy; PiiKind::ALL.len()],
+}
+
+/// The result of one call, and the memory that the next call uses again.
+#[derive(Default)]
+pub struct Redacted {
+    /// The text with every finding treated by its policy.
+    pub text: String,
+    /// The findings, sorted and disjoint, as offsets into the original text.
+    pub spans: Vec<Span>,
+    scratch: Scratch,
+}
+
+/// Working memory of a call. It holds text of the ticket while the call runs and is emptied at its end.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    view: String,
+    map: Vec<u32>,
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) triggers: Triggers,
+}
+
+impl Redactor {
+    /// Builds the matchers. Takes milliseconds: do it once per configuration, not per text.
+    ///
+    /// # Errors
+    /// If a phone region is unknown, a policy can't apply to its kind, or the score is out of range.
+    pub fn new(config: &RedactConfig) -> Result<Self, ConfigError> {
+        let policies = config.policy_table()?;
+        let enabled = policies.map(|policy| policy != Policy::Off);
+        let detectors = Detectors::new(enabled, config.regions()?, config.checked_min_score()?);
+        Ok(Self { detectors: Arc::new(detectors), policies })
+    }
+
+    /// Redacts `text` into `out`, whose former content is cleared.
+    ///
+    /// A text longer than `u32::MAX` bytes can't be addressed by spans; it is replaced as a whole.
+    pub fn redact(&self, text: &str, out: &mut Redacted) {
+        out.text.clear();
+        out.spans.clear();
+        if u32::try_from(text.len()).is_err() {
+            out.text.push_str(TOO_LONG);
+            return;
+        }
+        if view::is_needed(text) {
+            let Scratch { view: folded, map, .. } = &mut out.scratch;
+            view::build(text, folded, map);
+            let folded = std::mem::take(folded);
+            detect::run(&self.detectors, &folded, &mut out.scratch, &mut out.spans);
+            for span in &mut out.spans {
+                (span.start, span.end) = view::to_original(text, &out.scratch.map, span.start, span.end);
+            }
+            out.scratch.view = folded;
+            out.scratch.view.clear();
+        } else {
+            detect::run(&self.detectors, text, &mut out.scratch, &mut out.spans);
+        }
+        merge::merge(&mut out.spans, &self.policies);
+        out.text.reserve(text.len() + out.spans.len() * 8);
+        mask::write(text, &out.spans, &self.policies, &mut out.text);
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("policies", &self.policies).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Redacted {
+    /// Leaves the text out: what no detector knows may still be in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redacted")
+            .field("text_bytes", &self.text.len())
+            .field("spans", &self.spans)
+            .finish_non_exhaustive()
+    }
+}

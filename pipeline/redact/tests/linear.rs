@@ -1,0 +1,123 @@
+//! Cost is linear in the length of the text, whatever it holds.
+//!
+//! Time is measured as a ratio between a text and one four times as long, the best of several runs each: linear
+//! code gives 4, quadratic code 16. The bound between them leaves room for caches and a busy machine.
+
+use std::time::{Duration, Instant};
+
+use deskstream_redact::{RedactConfig, Redacted, Redactor};
+
+const SMALL: usize = 64 << 10;
+const FACTOR: usize = 4;
+const BOUND: f64 = 10.0;
+
+fn best_of(redactor: &Redactor, text: &str, out: &mut Redacted) -> Duration {
+    (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            redactor.redact(text, out);
+            start.elapsed()
+        })
+        .min()
+        .unwrap()
+}
+
+#[test]
+fn hostile_texts_cost_linear_time() {
+    let pieces: &[&str] = &[
+        "1",
+        "1 ",
+        "1-",
+        "12 ",
+        "4111 ",
+        "4111-",
+        "4111111111111111 ",
+        "+49 30 ",
+        "+",
+        "(1)",
+        "@",
+        "a@",
+        "a@a.",
+        "a.b@c.d",
+        " at a dot ",
+        "x(at)",
+        "(dot)",
+        ":",
+        "::",
+        "a:",
+        "://",
+        "a://",
+        "https://a@",
+        "https://x?token=",
+        "1.",
+        "1.2.3.4.",
+        "1.2.3.4 ",
+        "DE89",
+        "DE89 ",
+        "DE89370400440532013",
+        "password=",
+        "password: ",
+        "password is ",
+        "token=\"",
+        "eyJ",
+        "eyJ.",
+        "eyJaaaaaaaaaa.",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----a",
+        "AKIA",
+        "sk-",
+        "xoxb-",
+        "Bearer ",
+        "bearer a1",
+        "born ",
+        "born 1",
+        "1/1/1985 born ",
+        "passport ",
+        "passport a",
+        "passport 1",
+        "phone ",
+        "phone 1",
+        "card 4",
+        "order 4155552671 ",
+        "[",
+        "[EMAIL]",
+        "phone [A",
+        "x",
+        "ä",
+        "\u{200B}",
+        "４",
+        "日本",
+        "１ ",
+        "1\u{A0}",
+        "a8f5f167",
+    ];
+    let redactor = Redactor::new(&RedactConfig::default()).unwrap();
+    let mut out = Redacted::default();
+    let mut slow = Vec::new();
+    for piece in pieces {
+        let small = piece.repeat(SMALL / piece.len());
+        let large = piece.repeat(FACTOR * SMALL / piece.len());
+        // A second look before a verdict: the machine may have been busy.
+        let ratio = (0..3)
+            .map(|_| {
+                let short = best_of(&redactor, &small, &mut out).max(Duration::from_micros(20));
+                best_of(&redactor, &large, &mut out).as_secs_f64() / short.as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min);
+        if ratio > BOUND {
+            slow.push(format!("{piece:?}: {ratio:.1} times for {FACTOR} times the text"));
+        }
+    }
+    assert!(slow.is_empty(), "{}", slow.join("\n"));
+}
+
+#[test]
+fn a_mebibyte_without_a_space_is_no_problem() {
+    let redactor = Redactor::new(&RedactConfig::default()).unwrap();
+    let mut out = Redacted::default();
+    for piece in ["a", "1", "a1", "A1b2-", "@a.b", "1:", "é", "４"] {
+        let text = piece.repeat((1 << 20) / piece.len());
+        redactor.redact(&text, &mut out);
+        assert!(out.text.len() <= text.len(), "{piece}");
+    }
+}
