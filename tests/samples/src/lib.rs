@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Sample services that behave, on the wire, as the real ones are documented to.
+//!
+//! End-to-end tests and `make demo` talk to these over real HTTP on loopback, through the same client code
+//! as production. Nothing here depends on another crate of the product, so a mistake in a connector cannot
+//! be mirrored by a mistake in the sample it is tested against.
+//!
+//! - [`Zendesk`]: tickets, comments, audits, tags, jobs, search, incremental export, webhook management with
+//!   signing secrets, rate limits, and a sender that delivers signed event webhooks (with losses,
+//!   duplicates and disorder on demand).
+//! - [`PagerDuty`]: Events API v2 with its dedup rules and incident history.
+//! - [`Slack`]: an incoming webhook with block limits and its message rate.
+//! - [`tickets`]: an endless, seeded stream of support tickets with planted personal data.
+//!
+//! Every service takes a [`faults::Script`] (errors, delays, dropped connections …), answers inspection
+//! calls in process through its handle, and over HTTP under `/__control` for other processes.
+
+pub mod clock;
+mod control;
+pub mod faults;
+mod http_server;
+mod ids;
+pub mod tickets;
+pub mod zendesk;
+
+pub use clock::Clock;
+pub use zendesk::Zendesk;
