@@ -1,0 +1,163 @@
+//! `deskstream train`: makes a model file, its metrics and its model card from labelled text.
+#![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use deskstream_analyze::{
+    Head,
+    train::{Config, Step, Trained, train},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Train the local analysis model from labelled text.
+///
+/// Data are JSON lines with "text" (and "subject", "lang"). Labels are taken from fields named root_cause,
+/// urgency, sentiment and industry, or by the label map from the fields of known public sets. The result is
+/// the same to the byte for the same data and seed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// JSON lines files, or folders of them.
+    #[arg(long, num_args = 1.., value_name = "PATH", required = true)]
+    data: Vec<PathBuf>,
+
+    /// More of them, only to be measured and reported: other domains, sets not licensed for training.
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    measure: Vec<PathBuf>,
+
+    /// Folder for tickets.dsm, metrics.json and model-card.md; made if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Seed of split, order and hashing.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+
+    /// Label map (TOML) in place of the built-in one: label sets, and what fields of data sets mean.
+    #[arg(long, value_name = "FILE")]
+    label_map: Option<PathBuf>,
+
+    /// Hand-written sentences (TOML) in place of the built-in ones.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_seed_set")]
+    seed_set: Option<PathBuf>,
+
+    /// Do not add the built-in hand-written sentences.
+    #[arg(long)]
+    no_seed_set: bool,
+
+    /// Name of the model, the first part of its version.
+    #[arg(long, default_value = "tickets")]
+    name: String,
+
+    /// Also write the split as JSON lines (part, source, lang, subject, text, labels), to compare other
+    /// learners on the very same texts.
+    #[arg(long, value_name = "FILE")]
+    dump_split: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If data can't be read, a head can't be fitted, or the result can't be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let mut config = Config::new(args.data.clone(), args.seed);
+    config.measure.clone_from(&args.measure);
+    config.name.clone_from(&args.name);
+    config.command = command(&args);
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+    if let Some(path) = &args.label_map {
+        config.label_map = read(path)?;
+    }
+    if args.no_seed_set {
+        config.seed_set = None;
+    } else if let Some(path) = &args.seed_set {
+        config.seed_set = Some(read(path)?);
+    }
+
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{msg:24} {bar:30} {pos}/{len} {prefix}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let trained = train(&config, &mut |step| show(&bar, step))?;
+    bar.finish_and_clear();
+    write(&args, &trained)?;
+    println!("{}", trained.card);
+    println!("wrote {}", args.out.join("tickets.dsm").display());
+    Ok(())
+}
+
+fn show(bar: &ProgressBar, step: Step) {
+    match step {
+        Step::Loading => bar.set_message("reading"),
+        Step::Splitting => bar.set_message("splitting"),
+        Step::Featurising(texts) => bar.set_message(format!("featurising {texts} texts")),
+        Step::Epoch { head, epoch, of, dev_macro_f1 } => {
+            bar.set_message(format!("fitting {}", head.name()));
+            bar.set_length(of as u64);
+            bar.set_position(epoch as u64);
+            bar.set_prefix(format!("dev macro-F1 {dev_macro_f1:.3}"));
+        }
+        Step::Measuring => bar.set_message("calibrating, measuring"),
+    }
+    bar.tick();
+}
+
+fn write(args: &Args, trained: &Trained) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = args.out.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
+    };
+    put("tickets.dsm", &trained.model)?;
+    put("metrics.json", trained.metrics.as_bytes())?;
+    put("model-card.md", trained.card.as_bytes())?;
+    match &args.dump_split {
+        Some(path) => dump(path, trained).with_context(|| format!("writing {}", path.display())),
+        None => Ok(()),
+    }
+}
+
+fn dump(path: &Path, trained: &Trained) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let split = &trained.split;
+    for (part, members) in [("train", &split.train), ("dev", &split.dev), ("test", &split.test)] {
+        for &i in members {
+            let e = &trained.examples[i];
+            let mut line = serde_json::json!({
+                "part": part, "source": e.source, "lang": e.lang, "subject": e.subject, "text": e.body,
+            });
+            for head in Head::ALL {
+                if let Some(&label) = e.gold[head.index()].first() {
+                    line[head.name()] = label.into();
+                }
+            }
+            serde_json::to_writer(&mut out, &line)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// The command line as it can be repeated.
+fn command(args: &Args) -> String {
+    let paths = |paths: &[PathBuf]| paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
+    let mut line = format!("deskstream train --data {} --seed {}", paths(&args.data), args.seed);
+    if !args.measure.is_empty() {
+        line += &format!(" --measure {}", paths(&args.measure));
+    }
+    for (flag, path) in [("--label-map", &args.label_map), ("--seed-set", &args.seed_set)] {
+        if let Some(path) = path {
+            line += &format!(" {flag} {}", path.display());
+        }
+    }
+    if args.no_seed_set {
+        line += " --no-seed-set";
+    }
+    if args.name != "tickets" {
+        line += &format!(" --name {}", args.name);
+    }
+    format!("{line} --out {}", args.out.display())
+}

@@ -1,0 +1,427 @@
+//! Training: labelled text in, model file, metrics and model card out.
+//!
+//! Read and label → split without leakage → featurise → fit each head → quantise → calibrate and set
+//! abstain thresholds on dev → report on test. Everything after fitting runs through the very [`Analyzer`]
+//! that production uses, on the quantised weights. No clock, no threads, no randomness but the seed: the same
+//! files give the same bytes.
+
+mod card;
+pub mod data;
+pub mod fit;
+pub mod label_map;
+pub mod metrics;
+pub mod rng;
+pub mod split;
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde::Serialize;
+
+use crate::{
+    analyzer::{Analyzer, Scratch},
+    eval::{Report, evaluate},
+    features::{FeatureParams, Features, window},
+    model::{Head, HeadModel, Model, ModelError, ModelHeader},
+};
+use data::{Example, Purpose, SeedSet};
+use fit::{Hyper, Rows, Target};
+use label_map::LabelMap;
+use metrics::Judged;
+use rng::Rng;
+use split::{Leakage, Split};
+
+/// Why training or evaluation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A file can't be read.
+    #[error("reading {path}", path = path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line is not a labelled text.
+    #[error("reading {path} line {line}: {message}", path = path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The label map is wrong.
+    #[error("reading the label map: {0}")]
+    LabelMap(String),
+    /// The seed set is wrong.
+    #[error("reading the seed set: {0}")]
+    SeedSet(String),
+    /// The paths hold no data.
+    #[error("no *.jsonl file in {0:?}")]
+    NoData(Vec<PathBuf>),
+    /// The licence of a set forbids training weights that ship.
+    #[error("{path} belongs to the set {source_name} ({licence}), which the label map marks as eval only: leave it out of --data", path = path.display())]
+    EvalOnly {
+        /// The file.
+        path: PathBuf,
+        /// Its set.
+        source_name: String,
+        /// Its licence.
+        licence: String,
+    },
+    /// A head can't be fitted.
+    #[error(
+        "head {head} has {labels} labels with examples, it needs at least two: add data, or map more of it in the label map"
+    )]
+    TooFewLabels {
+        /// Which head.
+        head: &'static str,
+        /// How many labels occur.
+        labels: usize,
+    },
+    /// The settings do not make a valid model.
+    #[error("encoding the model")]
+    Model(#[from] ModelError),
+    /// The report can't be encoded.
+    #[error("encoding the metrics")]
+    Metrics(#[source] serde_json::Error),
+}
+
+/// What to train.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Files and folders of JSON lines.
+    pub data: Vec<PathBuf>,
+    /// More of them, only measured and reported.
+    pub measure: Vec<PathBuf>,
+    /// Text of the label map.
+    pub label_map: String,
+    /// Text of the seed set, if it is to be used.
+    pub seed_set: Option<String>,
+    /// Seed of split, order and hashing.
+    pub seed: u64,
+    /// Name of the model, the first part of its version.
+    pub name: String,
+    /// Featuriser.
+    pub features: FeatureParams,
+    /// Optimiser, by head in the order of [`Head::ALL`].
+    pub hyper: [Hyper; Head::ALL.len()],
+    /// `1/part` of the data goes into dev, as much into test.
+    pub part: usize,
+    /// For the model card: the command that was run.
+    pub command: String,
+}
+
+impl Config {
+    /// The settings of the shipped model.
+    #[must_use]
+    pub fn new(data: Vec<PathBuf>, seed: u64) -> Self {
+        let hyper = Hyper { learning_rate: 0.2, l2: 1e-5, epochs: 40, balance: 0.5 };
+        Config {
+            data,
+            measure: Vec::new(),
+            label_map: crate::SHIPPED_LABEL_MAP.to_owned(),
+            seed_set: Some(crate::SHIPPED_SEED_SET.to_owned()),
+            seed,
+            name: "tickets".into(),
+            features: FeatureParams {
+                bits: 18,
+                seed: seed ^ 0xDE5C,
+                word_bigrams: true,
+                char_ngrams: vec![4],
+                max_bytes: 4096,
+            },
+            hyper: [hyper; Head::ALL.len()],
+            part: 10,
+            command: String::new(),
+        }
+    }
+}
+
+/// Where training is.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// Reading and labelling.
+    Loading,
+    /// Splitting and checking for leakage.
+    Splitting,
+    /// Turning so many texts into features.
+    Featurising(usize),
+    /// A head has finished an epoch.
+    Epoch {
+        /// Which head.
+        head: Head,
+        /// From 1.
+        epoch: usize,
+        /// At most so many.
+        of: usize,
+        /// Macro-F1 on dev.
+        dev_macro_f1: f64,
+    },
+    /// Calibrating on dev and measuring on test.
+    Measuring,
+}
+
+/// How many texts went where.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataReport {
+    /// Set, and its texts in train, dev and test.
+    pub sources: Vec<(String, [usize; 3])>,
+    /// Records without any label.
+    pub unlabelled: usize,
+    /// What the leakage check dropped.
+    pub leakage: Leakage,
+}
+
+/// All numbers of a training run; `metrics.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrainReport {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Features.
+    pub features: FeatureParams,
+    /// Where the texts went.
+    pub data: DataReport,
+    /// Temperature, abstain threshold and epoch taken, by head.
+    pub calibration: Vec<(Head, f32, f32, usize)>,
+    /// On the test split.
+    pub test: Report,
+    /// On the sets that were only measured.
+    pub measured: Option<Report>,
+}
+
+/// A finished model.
+#[derive(Debug)]
+pub struct Trained {
+    /// The model file.
+    pub model: Vec<u8>,
+    /// The numbers.
+    pub report: TrainReport,
+    /// `metrics.json`.
+    pub metrics: String,
+    /// `model-card.md`.
+    pub card: String,
+    /// The examples and how they were split, for comparison with other learners.
+    pub examples: Vec<Example>,
+    /// Indices into `examples`.
+    pub split: Split,
+}
+
+/// Trains a model.
+///
+/// # Errors
+/// See [`TrainError`].
+pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained, TrainError> {
+    progress(Step::Loading);
+    let map = LabelMap::parse(&config.label_map)?;
+    let seeds = config.seed_set.as_deref().map(SeedSet::parse).transpose()?;
+    let mut loaded = if config.data.is_empty() {
+        data::Loaded::default()
+    } else {
+        data::load(&config.data, &map, Purpose::Train)?
+    };
+    if let Some(seeds) = &seeds {
+        loaded.examples.extend(seeds.examples(&map)?);
+    }
+    let examples = loaded.examples;
+    progress(Step::Splitting);
+    let split = split::split(&examples, config.part, config.seed);
+
+    progress(Step::Featurising(examples.len()));
+    let corpus = Corpus::new(config, &examples, &split, seeds.as_ref());
+    let (header, table, epochs) = fit_heads(config, &map, &corpus, &examples, progress)?;
+
+    progress(Step::Measuring);
+    let header = calibrate(header, &table, &map, &examples, &split)?;
+    let model = Model::encode(&header, &table)?;
+    let analyzer = Analyzer::from_model(Model::from_bytes(model.clone())?);
+    let test = evaluate(&analyzer, split.test.iter().map(|&i| &examples[i]), &map, || ());
+    let measured = if config.measure.is_empty() {
+        None
+    } else {
+        let outside = data::load(&config.measure, &map, Purpose::Eval)?;
+        Some(evaluate(&analyzer, outside.examples.iter(), &map, || ()))
+    };
+    let report = TrainReport {
+        seed: config.seed,
+        features: config.features.clone(),
+        data: DataReport {
+            sources: count_sources(&examples, &split),
+            unlabelled: loaded.unlabelled,
+            leakage: split.leakage,
+        },
+        calibration: header
+            .heads
+            .iter()
+            .zip(epochs)
+            .map(|(h, epoch)| (h.head, h.temperature, h.abstain_below, epoch))
+            .collect(),
+        test,
+        measured,
+    };
+    let mut metrics = serde_json::to_string_pretty(&report).map_err(TrainError::Metrics)?;
+    metrics.push('\n');
+    let card = card::write(config, &map, &report, analyzer.version(), model.len());
+    Ok(Trained { model, report, metrics, card, examples, split })
+}
+
+/// Featurised texts: all examples, then wrapped copies of the training ones.
+struct Corpus {
+    rows: Rows,
+    /// Text and the example it comes from.
+    train: Vec<(usize, usize)>,
+    dev: Vec<(usize, usize)>,
+}
+
+impl Corpus {
+    fn new(config: &Config, examples: &[Example], split: &Split, seeds: Option<&SeedSet>) -> Self {
+        let mut rows = Rows::default();
+        let mut features = Features::default();
+        let mut texts = 0;
+        let mut add = |e: &Example| {
+            let max = config.features.max_bytes as usize;
+            features.clear();
+            for part in [window(&e.subject, max).0, window(&e.body, max).1, window(&e.body, max).0] {
+                features.add(part, &config.features);
+            }
+            rows.push(features.words.iter().chain(&features.grams).copied());
+            texts += 1;
+            texts - 1
+        };
+        let mut rng = Rng::new(config.seed ^ 0x3A9);
+        let mut train: Vec<(usize, usize)> = Vec::new();
+        for &i in &split.train {
+            train.push((add(&examples[i]), i));
+            // every third text is seen once more as it would stand in a mail
+            if rng.below(3) == 0
+                && let Some(wrapped) = seeds.and_then(|s| s.wrapped(&examples[i], &mut rng))
+            {
+                train.push((add(&wrapped), i));
+            }
+        }
+        let dev = split.dev.iter().map(|&i| (add(&examples[i]), i)).collect();
+        Corpus { rows, train, dev }
+    }
+}
+
+fn fit_heads(
+    config: &Config,
+    map: &LabelMap,
+    corpus: &Corpus,
+    examples: &[Example],
+    progress: &mut dyn FnMut(Step),
+) -> Result<(ModelHeader, Vec<i8>, Vec<usize>), TrainError> {
+    let labels: usize = map_labels(map);
+    let width = labels.next_multiple_of(8);
+    let mut table = vec![0i8; config.features.rows() * width];
+    let (mut heads, mut epochs, mut column) = (Vec::new(), Vec::new(), 0);
+    for (head, hyper) in Head::ALL.into_iter().zip(config.hyper) {
+        let spec = map.head(head);
+        let classes = spec.labels.len();
+        let targets = |part: &[(usize, usize)]| -> Vec<Target> {
+            let labelled = part.iter().filter_map(|&(text, i)| {
+                let class = usize::from(*examples[i].gold[head.index()].first()?);
+                Some(Target { text, class, weight: examples[i].weight })
+            });
+            labelled.collect()
+        };
+        let (train, dev) = (targets(&corpus.train), targets(&corpus.dev));
+        let found = train.iter().map(|t| t.class).collect::<std::collections::BTreeSet<_>>().len();
+        if found < 2 {
+            return Err(TrainError::TooFewLabels { head: head.name(), labels: found });
+        }
+        let seed = config.seed ^ (head.index() as u64 + 1);
+        let fitted = fit::fit(
+            &corpus.rows,
+            config.features.rows(),
+            classes,
+            &train,
+            &dev,
+            hyper,
+            seed,
+            |epoch, f1| {
+                progress(Step::Epoch { head, epoch, of: hyper.epochs, dev_macro_f1: f1 });
+            },
+        );
+        let (quantised, scales) = fit::quantise(&fitted.weights, classes);
+        for (row, weights) in table.chunks_exact_mut(width).zip(quantised.chunks_exact(classes)) {
+            row[column..column + classes].copy_from_slice(weights);
+        }
+        let fallback = spec.labels.iter().position(|l| *l == spec.fallback).unwrap_or(0);
+        heads.push(HeadModel {
+            head,
+            labels: spec.labels.iter().map(|l| Arc::from(l.as_str())).collect(),
+            fallback: fallback as u16,
+            column: column as u16,
+            scales,
+            biases: fitted.biases,
+            temperature: 1.0,
+            abstain_below: 0.0,
+        });
+        epochs.push(fitted.epoch);
+        column += classes;
+    }
+    let mut trained_on: Vec<String> = examples.iter().map(|e| e.source.clone()).collect();
+    trained_on.sort();
+    trained_on.dedup();
+    let header = ModelHeader {
+        name: config.name.clone(),
+        features: config.features.clone(),
+        row_width: width as u16,
+        heads,
+        seed: config.seed,
+        trained_on,
+    };
+    Ok((header, table, epochs))
+}
+
+fn map_labels(map: &LabelMap) -> usize {
+    Head::ALL.iter().map(|&head| map.head(head).labels.len()).sum()
+}
+
+/// Fits temperatures on dev, then abstain thresholds on the calibrated confidences.
+fn calibrate(
+    mut header: ModelHeader,
+    table: &[i8],
+    map: &LabelMap,
+    examples: &[Example],
+    split: &Split,
+) -> Result<ModelHeader, TrainError> {
+    let judge = |header: &ModelHeader| -> Result<[Vec<Judged>; Head::ALL.len()], TrainError> {
+        let analyzer = Analyzer::from_model(Model::from_bytes(Model::encode(header, table)?)?);
+        let mut scratch = Scratch::default();
+        let mut out: [Vec<Judged>; Head::ALL.len()] = Default::default();
+        for e in split.dev.iter().map(|&i| &examples[i]) {
+            analyzer.score(&e.subject, &e.body, &mut scratch);
+            for head in Head::ALL {
+                let gold = &e.gold[head.index()];
+                if !gold.is_empty() {
+                    let probabilities = analyzer.probabilities(head, &scratch).to_vec();
+                    out[head.index()].push(Judged { gold: gold.clone(), probabilities });
+                }
+            }
+        }
+        Ok(out)
+    };
+    for (head, judged) in header.heads.clone().iter().zip(judge(&header)?) {
+        header.heads[head.head.index()].temperature = metrics::fit_temperature(&judged);
+    }
+    for (head, judged) in header.heads.clone().iter().zip(judge(&header)?) {
+        let wanted = map.head(head.head).answer_accuracy;
+        header.heads[head.head.index()].abstain_below = metrics::fit_threshold(&judged, wanted);
+    }
+    Ok(header)
+}
+
+fn count_sources(examples: &[Example], split: &Split) -> Vec<(String, [usize; 3])> {
+    let mut counts = std::collections::BTreeMap::<String, [usize; 3]>::new();
+    for (part, members) in [&split.train, &split.dev, &split.test].into_iter().enumerate() {
+        for &i in members {
+            counts.entry(examples[i].source.clone()).or_default()[part] += 1;
+        }
+    }
+    counts.into_iter().collect()
+}
