@@ -16,7 +16,7 @@ fn passes_luhn(number: &str) -> bool {
             (_, doubled) => doubled / 10 + doubled % 10,
         })
         .sum();
-    (13..=19).contains(&digits.len()) && sum % 10 == 0
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
 }
 
 fn valid(kind: PiiKind, value: &str, language: Language) -> bool {
@@ -102,7 +102,7 @@ fn the_mixture_is_as_described() {
     assert!((2_600..=3_000).contains(&languages[&Language::English]), "{languages:?}");
     assert!(Language::ALL.iter().all(|language| languages[language] > 100), "{languages:?}");
     assert!(Cause::ALL.iter().all(|cause| causes[cause] > 150), "{causes:?}");
-    assert_eq!(kinds.len(), 13, "every kind occurs: {kinds:?}");
+    assert_eq!(kinds.len(), 14, "every kind occurs: {kinds:?}");
     assert!(kinds.values().all(|count| *count > 30), "{kinds:?}");
 
     let bodies: HashSet<&str> = tickets.iter().map(|ticket| ticket.body.as_str()).collect();
@@ -112,10 +112,9 @@ fn the_mixture_is_as_described() {
 #[test]
 fn nothing_structured_is_planted_when_asked_so() {
     let settings = Settings { pii_share: 0.0, ..Settings::default() };
-    let short = Generator::with_settings(1, settings).take(200).filter(|ticket| ticket.body.len() < 500);
-    for ticket in short {
-        // Signatures, with a name and at times a phone number, stay.
-        assert!(ticket.planted.iter().all(|planted| matches!(planted.kind, PiiKind::PersonName | PiiKind::Phone)));
+    for ticket in Generator::with_settings(1, settings).take(500) {
+        assert!(ticket.planted.iter().all(|planted| !planted.kind.structured()), "{:?}", ticket.planted);
+        assert!(!ticket.body.contains('@'));
     }
 }
 

@@ -114,6 +114,8 @@ pub(super) struct Plan {
     pub(super) urgency: Urgency,
     pub(super) mood: Mood,
     pub(super) target: usize,
+    /// Whether any structured personal data goes into the text.
+    pub(super) plants: bool,
 }
 
 fn plan(random: &mut Random, settings: &Settings) -> Plan {
@@ -142,7 +144,8 @@ fn plan(random: &mut Random, settings: &Settings) -> Plan {
         Cause::Outage => pick(random, &[Mood::Worried, Mood::Frustrated, Mood::Angry]),
         _ => pick(random, &[Mood::Happy, Mood::Neutral, Mood::Neutral, Mood::Worried, Mood::Frustrated, Mood::Frustrated, Mood::Angry]),
     };
-    Plan { language, industry, cause, urgency, mood, target: target(random) }
+    let (target, plants) = (target(random), random.random_bool(settings.pii_share));
+    Plan { language, industry, cause, urgency, mood, target, plants }
 }
 
 /// Body length aimed at: many short, few long, about 850 bytes in the mean.
@@ -178,7 +181,7 @@ pub(super) fn write(
 ) -> GeneratedTicket {
     let requester = requester(random, plan.language);
     let style = Style::new(random, settings, plan.mood);
-    let kinds = kinds(random, settings, plan);
+    let kinds = kinds(random, plan);
     let mut within = Vec::new();
 
     let mut subject = Draft::new();
@@ -256,8 +259,8 @@ fn sentences(random: &mut Random, plan: &Plan, book: &PhraseBook, phrases: &Caus
 }
 
 /// Which kinds of personal data go in. The kinds fit the cause: nobody sends a passport with a lost parcel.
-fn kinds(random: &mut Random, settings: &Settings, plan: &Plan) -> Vec<PiiKind> {
-    if !random.random_bool(settings.pii_share) {
+fn kinds(random: &mut Random, plan: &Plan) -> Vec<PiiKind> {
+    if !plan.plants {
         return Vec::new();
     }
     let usual: &[PiiKind] = match (plan.industry, plan.cause) {
@@ -326,11 +329,11 @@ fn blocks(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook,
         log(random, body, plan, book);
     }
     while body.length + 500 < plan.target {
-        quote(random, body, book, slots);
+        quote(random, body, plan, book, slots);
     }
 }
 
-/// Lines such as a server writes, each with an address: planted like everything else.
+/// Lines such as a server writes, each with an address.
 fn log(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook) {
     body.text("\n\n");
     body.text(book.log_heading);
@@ -348,19 +351,27 @@ fn log(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook) {
         ]));
         let kind = if random.random_bool(0.85) { PiiKind::IpV4 } else { PiiKind::IpV6 };
         let requester = Requester { name: String::new(), email: String::new() };
-        for value in plant(random, kind, plan.language, &requester) {
-            body.planted(value);
+        if plan.plants {
+            for value in plant(random, kind, plan.language, &requester) {
+                body.planted(value);
+            }
+        } else {
+            body.text("-");
         }
         body.text(&format!(" id={:08x}", random.random::<u32>()));
     }
 }
 
-fn quote(random: &mut Random, body: &mut Draft, book: &PhraseBook, slots: &Slots) {
+fn quote(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook, slots: &Slots) {
     let address = format!("support{}@{}", random.random_range(1..9), pick(random, &MAIL_HOSTS));
     let (before, after) = book.quote_heading.split_once("{}").unwrap_or((book.quote_heading, ""));
     body.text("\n\n");
     body.text(before);
-    body.planted(Planted { kind: PiiKind::Email, value: address });
+    if plan.plants {
+        body.planted(Planted { kind: PiiKind::Email, value: address });
+    } else {
+        body.text("Support");
+    }
     body.text(after);
     for _ in 0..random.random_range(2..5) {
         let template = pick(random, book.quotes);
@@ -377,7 +388,7 @@ fn sign(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook, s
     if random.random_bool(0.7) {
         body.text("\n");
         body.planted(Planted { kind: PiiKind::PersonName, value: requester.name.clone() });
-        if random.random_bool(0.15) {
+        if plan.plants && random.random_bool(0.15) {
             body.text("\n");
             for value in plant(random, PiiKind::Phone, plan.language, requester) {
                 body.planted(value);

@@ -67,6 +67,7 @@ pub(super) fn ticket(random: &mut Random, outage: &Outage, settings: &Settings) 
         urgency: Urgency::Critical,
         mood: Mood::Angry,
         target: random.random_range(220..800),
+        plants: random.random_bool(settings.pii_share),
     };
     write(random, settings, &plan, book, &slots, phrases)
 }

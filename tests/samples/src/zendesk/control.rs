@@ -3,7 +3,7 @@
 //! | request | effect |
 //! | --- | --- |
 //! | `GET stats` | counts ([`Stats`](super::Stats)) |
-//! | `GET`, `POST`, `DELETE faults` | the script; POST adds a [`Rule`] |
+//! | `GET`, `POST`, `DELETE faults` | the script; POST adds a [`Rule`](crate::faults::Rule) |
 //! | `POST tickets` | creates a [`NewTicket`], answers `{"id": …}` |
 //! | `GET tickets/{id}` | ticket, comments and audits |
 //! | `POST tickets/{id}/agent_edit` | an [`AgentEdit`] |
@@ -21,8 +21,9 @@ use super::server::{ApiError, Shared};
 use super::state::{AgentEdit, NewTicket};
 use super::traffic::{self, Incident, Traffic};
 use super::{Channel, agent_edit, create_ticket, stats};
-use crate::control::{ClockRequest, set_clock};
-use crate::faults::Rule;
+use crate::clock::Clock;
+use crate::control::common_routes;
+use crate::faults::Script;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -30,38 +31,21 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 type App = State<Arc<Shared>>;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
+pub(super) fn routes(script: Script, clock: Clock) -> Router<Arc<Shared>> {
+    common_routes(script, clock)
         .route("/__control/stats", get(async |State(shared): App| Json(stats(&shared))))
-        .route("/__control/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/__control/tickets", post(create))
         .route("/__control/tickets/{id}", get(ticket))
         .route("/__control/tickets/{id}/agent_edit", post(edit))
         .route("/__control/tickets/{id}/comment", post(comment))
-        .route("/__control/clock", post(clock))
         .route("/__control/sender", post(sender))
         .route("/__control/limits", post(limits))
         .route("/__control/traffic", post(set_traffic))
         .route("/__control/incident", post(incident))
         .route("/__control/planted", get(planted))
-}
-
-async fn faults(State(shared): App) -> Json<Vec<Rule>> {
-    Json(shared.script.rules())
-}
-
-async fn add_fault(State(shared): App, Json(rule): Json<Rule>) -> StatusCode {
-    shared.script.add(rule);
-    StatusCode::NO_CONTENT
-}
-
-async fn clear_faults(State(shared): App) -> StatusCode {
-    shared.script.clear();
-    StatusCode::NO_CONTENT
 }
 
 async fn create(State(shared): App, Json(new): Json<NewTicket>) -> Json<Value> {
@@ -94,10 +78,6 @@ async fn comment(
     if done { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
-async fn clock(State(shared): App, Json(request): Json<ClockRequest>) -> Json<Value> {
-    Json(set_clock(&shared.clock, &request))
-}
-
 async fn sender(State(shared): App, Json(options): Json<SenderOptions>) -> StatusCode {
     *shared.sender.lock() = options;
     StatusCode::NO_CONTENT
@@ -114,8 +94,7 @@ async fn set_traffic(State(shared): App, Json(traffic): Json<Traffic>) -> Status
 }
 
 async fn incident(State(shared): App, Json(incident): Json<Incident>) -> StatusCode {
-    // Ends with its tickets; the token serves the in-process handle.
-    tokio::spawn(traffic::incident(Arc::clone(&shared), incident, CancellationToken::new()));
+    shared.tasks.spawn(traffic::incident(Arc::clone(&shared), incident));
     StatusCode::ACCEPTED
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn update_many(
         account.jobs.insert(id.clone(), job);
         answer
     };
-    tokio::spawn(work(Arc::clone(&shared), id, rows, caller.0));
+    shared.tasks.spawn(work(Arc::clone(&shared), id, rows, caller.0));
     Ok(Json(answer).into_response())
 }
 

@@ -129,8 +129,6 @@ pub struct CreatedWebhook {
 pub struct Zendesk {
     shared: Arc<Shared>,
     server: Server,
-    stop: CancellationToken,
-    tasks: TaskTracker,
 }
 
 impl std::fmt::Debug for Zendesk {
@@ -144,7 +142,6 @@ impl Zendesk {
     pub async fn start(options: Options) -> io::Result<Self> {
         let now = options.clock.second();
         let (outbox, events) = Outbox::new();
-        let client = client()?;
         let (traffic, traffic_changes) = watch::channel(options.traffic.clone());
         let shared = Arc::new(Shared {
             clock: options.clock.clone(),
@@ -156,16 +153,17 @@ impl Zendesk {
             outbox,
             sender: Mutex::new(options.sender.clone()),
             traffic,
-            client: client.clone(),
+            client: client()?,
             base: OnceLock::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             options,
         });
         let server = Server::start(shared.options.port, server::router(&shared)).await?;
         let _ = shared.base.set(server.url());
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(sender::run(Arc::clone(&shared), events, client, stop.clone(), tasks.clone()));
-        tasks.spawn(traffic::run(Arc::clone(&shared), traffic_changes, stop.clone()));
-        Ok(Self { shared, server, stop, tasks })
+        shared.tasks.spawn(sender::run(Arc::clone(&shared), events));
+        shared.tasks.spawn(traffic::run(Arc::clone(&shared), traffic_changes));
+        Ok(Self { shared, server })
     }
 
     /// Base address, such as `http://127.0.0.1:40123`.
@@ -278,7 +276,7 @@ impl Zendesk {
 
     /// Starts a burst of angry, urgent tickets about one outage.
     pub fn start_incident(&self, incident: Incident) {
-        self.tasks.spawn(traffic::incident(Arc::clone(&self.shared), incident, self.stop.clone()));
+        self.shared.tasks.spawn(traffic::incident(Arc::clone(&self.shared), incident));
     }
 
     /// Waits until no delivery is queued, in flight or waiting for a retry; false if that takes longer.
@@ -288,16 +286,16 @@ impl Zendesk {
 
     /// Ends the service and waits until its tasks are gone.
     pub async fn shutdown(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
         self.server.shutdown().await;
     }
 }
 
 impl Drop for Zendesk {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.shared.stop.cancel();
     }
 }
 

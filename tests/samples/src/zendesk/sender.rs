@@ -23,8 +23,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// How events are delivered. All but the concurrency and the seed may be changed while running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,12 +130,7 @@ impl Outbox {
 
 /// Takes events off the outbox until stopped.
 pub(super) async fn run(
-    shared: Arc<Shared>,
-    mut events: mpsc::Receiver<Event>,
-    client: reqwest::Client,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+shared: Arc<Shared>, mut events: mpsc::Receiver<Event>) {
     let (concurrency, seed) = {
         let options = shared.sender.lock();
         (options.concurrency.max(1), options.seed)
@@ -147,10 +140,8 @@ pub(super) async fn run(
         deliveries: Arc::new(Semaphore::new(DELIVERIES)),
         random: Xoshiro256PlusPlus::seed_from_u64(seed),
         shared,
-        client,
-        tasks,
-        stop: stop.clone(),
     };
+    let stop = dispatcher.shared.stop.clone();
     let work = async move {
         let mut dispatcher = dispatcher;
         while let Some(event) = events.recv().await {
@@ -166,12 +157,9 @@ pub(super) async fn run(
 
 struct Dispatcher {
     shared: Arc<Shared>,
-    client: reqwest::Client,
     flights: Arc<Semaphore>,
     deliveries: Arc<Semaphore>,
     random: Xoshiro256PlusPlus,
-    tasks: TaskTracker,
-    stop: CancellationToken,
 }
 
 impl Dispatcher {
@@ -217,14 +205,13 @@ impl Dispatcher {
         self.shared.outbox.pending.fetch_add(1, Ordering::AcqRel);
         let delivery = Delivery {
             shared: Arc::clone(&self.shared),
-            client: self.client.clone(),
             flights: Arc::clone(&self.flights),
             webhook: webhook.to_owned(),
             invocation: ids::ulid(),
             body,
         };
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        let stop = self.shared.stop.clone();
+        self.shared.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = delivery.run(held_back, flight) => {}
@@ -236,7 +223,6 @@ impl Dispatcher {
 
 struct Delivery {
     shared: Arc<Shared>,
-    client: reqwest::Client,
     flights: Arc<Semaphore>,
     webhook: String,
     invocation: String,
@@ -350,7 +336,7 @@ impl Delivery {
             }
             Outcome::Answered { .. } | Outcome::Unreachable => Next::GiveUp,
         };
-        let status = match (&next, &outcome) {
+        let status = match (&next, outcome) {
             (Next::Done, _) => "success",
             (Next::Retry(_), Outcome::Answered { .. }) => "throttled",
             (Next::Retry(_), _) => "retrying",
@@ -369,9 +355,9 @@ impl Delivery {
         let timestamp = second_text(self.shared.clock.second());
         self.with_webhook(|webhook| {
             webhook.breaker.admit(&options.breaker, Instant::now())?;
-            let headers =
-                headers(self.shared.options.account_id, webhook, &self.invocation, &timestamp, &self.body);
+            let headers = headers(self.shared.options.account_id, webhook, &self.invocation, &timestamp, &self.body);
             let mut request = self
+                .shared
                 .client
                 .post(&webhook.endpoint)
                 .timeout(Duration::from_millis(options.timeout_ms))
@@ -400,6 +386,7 @@ impl Delivery {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Outcome {
     Answered { status: u16, retry_after: Option<u64> },
     TimedOut,
@@ -412,9 +399,9 @@ impl Outcome {
     }
 
     /// As in the vendor's log, which shows a slow receiver as 504.
-    fn code(&self) -> u16 {
+    fn code(self) -> u16 {
         match self {
-            Self::Answered { status, .. } => *status,
+            Self::Answered { status, .. } => status,
             Self::TimedOut => 504,
             Self::Unreachable => 502,
         }

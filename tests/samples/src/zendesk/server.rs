@@ -18,6 +18,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What all handlers share.
 pub(super) struct Shared {
@@ -33,6 +35,10 @@ pub(super) struct Shared {
     pub(super) traffic: tokio::sync::watch::Sender<super::Traffic>,
     pub(super) client: reqwest::Client,
     pub(super) base: OnceLock<String>,
+    /// Ends every task below.
+    pub(super) stop: CancellationToken,
+    /// Sender, deliveries, traffic, incidents and jobs.
+    pub(super) tasks: TaskTracker,
 }
 
 impl Shared {
@@ -80,7 +86,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let injector = Injector { script: shared.script.clone(), edit };
     Router::new()
         .nest("/api/v2", api)
-        .merge(control::routes())
+        .merge(control::routes(shared.script.clone(), shared.clock.clone()))
         .fallback(async || ApiError::NoSuchEndpoint)
         .layer(middleware::from_fn_with_state(injector, faults::layer))
         .with_state(Arc::clone(shared))

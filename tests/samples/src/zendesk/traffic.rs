@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
 
 /// Tickets that arrive by themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +60,8 @@ impl Default for Incident {
 const RECENT: usize = 500;
 const TICK: Duration = Duration::from_millis(10);
 
-pub(super) async fn run(shared: Arc<Shared>, mut changes: watch::Receiver<Traffic>, stop: CancellationToken) {
+pub(super) async fn run(shared: Arc<Shared>, mut changes: watch::Receiver<Traffic>) {
+    let stop = shared.stop.clone();
     let seed = changes.borrow().seed;
     let mut life = Life {
         shared,
@@ -115,7 +115,7 @@ impl Life {
     fn ticket_arrives(&mut self) {
         let ticket = self.tickets.next_ticket();
         // Few requesters choose a priority, and those who do exaggerate.
-        let priority = self.random.random_bool(0.2).then(|| match ticket.urgency {
+        let priority = self.random.random_bool(0.2).then_some(match ticket.urgency {
             Urgency::Low => Priority::Normal,
             Urgency::Normal => Priority::High,
             Urgency::High | Urgency::Critical => Priority::Urgent,
@@ -201,7 +201,8 @@ pub(super) fn requester_comment(shared: &Shared, id: u64, body: String) -> bool 
     true
 }
 
-pub(super) async fn incident(shared: Arc<Shared>, incident: Incident, stop: CancellationToken) {
+pub(super) async fn incident(shared: Arc<Shared>, incident: Incident) {
+    let stop = shared.stop.clone();
     let mut tickets = Generator::new(incident.seed);
     let outage = tickets.next_outage();
     let pause = Duration::from_millis(incident.over_ms) / incident.tickets.max(1);
