@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The timely job: two dataflows over Kafka.
+//!
+//! * [`enrich`]: `events` → decrypt → redact → analyze → `enriched` (+ `audit`, `deadletter`), exactly once.
+//! * [`aggregate`]: `enriched` ⊎ `deadletter` ⊎ `outcomes` → latest state of each ticket → windows → alerts, and
+//!   the write-back commands that follow from it.
+//!
+//! Partitions are assigned to workers by number (partition mod workers), not by a consumer group's rebalances;
+//! offsets are kept in the group all the same, so that the usual tools show the lag.
+
+pub mod aggregate;
+pub mod alerts;
+pub mod enrich;
+mod job;
+mod lag;
+mod metrics;
+mod source;
+
+pub use job::{Job, JobError, JobOptions, start};

@@ -115,6 +115,8 @@ pub struct PipelineConfig {
     pub group: String,
     #[serde(with = "humantime_serde")]
     pub epoch: Duration,
+    #[serde(with = "humantime_serde")]
+    pub window_interval: Duration,
     pub max_in_flight: usize,
     pub max_text_bytes: usize,
     #[serde(with = "humantime_serde")]

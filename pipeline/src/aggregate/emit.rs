@@ -1,0 +1,126 @@
+//! From windows' counts to records of the windows topic: live while they can change, then once final.
+
+use super::tally::{Dimension, Sketch, Tally, WindowKey};
+use crate::metrics;
+use deskstream_schemas::{Text, Window};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+struct Live {
+    tally: Tally,
+    version: i64,
+}
+
+/// The windows of one worker that can still change.
+pub struct Windows {
+    horizon_ms: i64,
+    live: HashMap<WindowKey, Live, ahash::RandomState>,
+    /// Live windows by the time at which they become final.
+    closing: BTreeSet<(i64, WindowKey)>,
+    touched: BTreeSet<WindowKey>,
+}
+
+impl Windows {
+    /// No windows yet.
+    pub fn new(horizon_ms: i64) -> Self {
+        Self { horizon_ms, live: HashMap::default(), closing: BTreeSet::new(), touched: BTreeSet::new() }
+    }
+
+    /// An update of the collection: `count` is 1 for a window's new counts, −1 for its old ones.
+    pub fn update(&mut self, key: WindowKey, tally: Tally, count: isize) {
+        if count > 0 {
+            let closes = key.end_ms() + self.horizon_ms;
+            self.closing.insert((closes, key.clone()));
+            self.touched.insert(key.clone());
+            let live = self.live.entry(key).or_insert_with(|| Live { tally: Tally::default(), version: 0 });
+            live.tally = tally;
+        } else if self.live.get(&key).is_some_and(|live| live.tally == tally) {
+            // Its new counts, if it has some, come with the same batch and overwrite this.
+            self.live.insert(key.clone(), Live { tally: Tally::default(), version: self.live[&key].version });
+            self.touched.insert(key);
+        }
+    }
+
+    /// The windows that changed since the last call.
+    pub fn changed(&mut self, now: i64) -> Vec<Window> {
+        let touched = std::mem::take(&mut self.touched);
+        let windows = touched.into_iter().filter_map(|key| {
+            let live = self.live.get_mut(&key)?;
+            live.version = now.max(live.version + 1);
+            Some(window(&key, &live.tally, live.version, false))
+        });
+        windows.collect()
+    }
+
+    /// The windows that became final by `now`, with the counts to retire from the collection.
+    pub fn finished(&mut self, now: i64) -> Vec<(Window, WindowKey, Tally)> {
+        let mut finished = Vec::new();
+        while self.closing.first().is_some_and(|(closes, _)| *closes <= now) {
+            let Some((_, key)) = self.closing.pop_first() else { break };
+            let Some(live) = self.live.remove(&key) else { continue };
+            let version = now.max(live.version + 1);
+            finished.push((window(&key, &live.tally, version, true), key, live.tally));
+        }
+        metrics::WINDOWS.set(i64::try_from(self.live.len()).unwrap_or(i64::MAX));
+        finished
+    }
+}
+
+/// A window's record.
+pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> Window {
+    let mut window = Window {
+        tenant: key.tenant.to_string(),
+        size_s: key.size_s,
+        window_start: key.start_ms,
+        window_end: key.end_ms(),
+        version,
+        is_final,
+        events: tally.get(&Dimension::Events),
+        errors: tally.get(&Dimension::Errors),
+        success_rate: 1.0,
+        error_rate: 0.0,
+        error_reasons: BTreeMap::new(),
+        latency_p50_ms: Sketch::quantile_ms(tally, 0.50),
+        latency_p95_ms: Sketch::quantile_ms(tally, 0.95),
+        latency_p99_ms: Sketch::quantile_ms(tally, 0.99),
+        latency_sum_ms: tally.get(&Dimension::LatencySumMs),
+        latency_sketch: BTreeMap::new(),
+        redactions: BTreeMap::new(),
+        tickets: tally.get(&Dimension::Tickets),
+        urgency: BTreeMap::new(),
+        sentiment: BTreeMap::new(),
+        root_causes: BTreeMap::new(),
+        industries: BTreeMap::new(),
+        languages: BTreeMap::new(),
+        negative_share: 0.0,
+        high_urgency: 0,
+    };
+    let text = |label: &Arc<str>| Text::Owned(label.to_string());
+    for (dimension, count) in tally.iter() {
+        match dimension {
+            Dimension::Latency(bucket) => drop(window.latency_sketch.insert(Text::Owned(bucket.to_string()), count)),
+            Dimension::ErrorReason(l) => drop(window.error_reasons.insert(text(l), count)),
+            Dimension::Redaction(l) => drop(window.redactions.insert(text(l), count)),
+            Dimension::Urgency(l) => drop(window.urgency.insert(text(l), count)),
+            Dimension::Sentiment(l) => drop(window.sentiment.insert(text(l), count)),
+            Dimension::RootCause(l) => drop(window.root_causes.insert(text(l), count)),
+            Dimension::Industry(l) => drop(window.industries.insert(text(l), count)),
+            Dimension::Language(l) => drop(window.languages.insert(text(l), count)),
+            Dimension::Events | Dimension::Errors | Dimension::LatencySumMs | Dimension::Tickets => {}
+        }
+    }
+    window.error_rate = share(window.errors, window.events);
+    window.success_rate = 1.0 - window.error_rate;
+    window.negative_share = share(window.sentiment.get("negative").copied().unwrap_or(0), window.tickets);
+    window.high_urgency = ["high", "critical"].iter().filter_map(|u| window.urgency.get(*u)).sum();
+    window
+}
+
+fn share(part: i64, whole: i64) -> f64 {
+    if whole <= 0 {
+        return 0.0;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    let share = part as f64 / whole as f64;
+    share
+}

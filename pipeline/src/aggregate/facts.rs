@@ -1,0 +1,76 @@
+//! What the aggregate dataflow takes from its topics.
+
+use deskstream_schemas::{DeadLetter, EnrichedTicket, Outcome};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// An enriched event without its text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fact {
+    /// Identity of the ticket.
+    pub ticket_hash: u128,
+    /// Identity of the event.
+    pub event_hash: i64,
+    /// Whether it was already committed before this start, and is only read to rebuild state.
+    pub replayed: bool,
+    /// The event, its text emptied.
+    pub ticket: EnrichedTicket,
+}
+
+impl Fact {
+    /// Drops the text and names the ticket.
+    pub fn new(mut ticket: EnrichedTicket, replayed: bool) -> Self {
+        let ticket_hash = xxh3_128(ticket.key().as_bytes());
+        let event_hash = xxh3_64(ticket.event_id.as_bytes()).cast_signed();
+        ticket.subject = String::new();
+        ticket.body = String::new();
+        ticket.spans = Vec::new();
+        ticket.tags = Vec::new();
+        Self { ticket_hash, event_hash, replayed, ticket }
+    }
+
+    /// The worker that keeps the ticket.
+    pub fn route(&self) -> u64 {
+        #[allow(clippy::cast_possible_truncation, reason = "any half of a hash is a hash")]
+        let half = self.ticket_hash as u64;
+        half
+    }
+}
+
+/// A failed event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// The tenant.
+    pub tenant: String,
+    /// Reason code.
+    pub reason: String,
+    /// When it failed.
+    pub at: i64,
+}
+
+impl From<DeadLetter> for Failure {
+    fn from(dead: DeadLetter) -> Self {
+        Self { tenant: dead.tenant, reason: dead.reason.into_owned(), at: dead.failed_at }
+    }
+}
+
+/// How much of a service's request limit is used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApiUse {
+    /// The tenant.
+    pub tenant: String,
+    /// Share of the limit, 0 to 1.
+    pub share: f64,
+    /// When it was told.
+    pub at: i64,
+}
+
+impl ApiUse {
+    /// What an outcome tells of it, if anything.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        let (limit, left) = (outcome.rate_limit.filter(|l| *l > 0)?, outcome.rate_remaining?);
+        #[allow(clippy::cast_precision_loss, reason = "request limits are far below 2^53")]
+        let share = (limit - left.clamp(0, limit)) as f64 / limit as f64;
+        Some(Self { tenant: outcome.tenant.clone(), share, at: outcome.finished_at })
+    }
+}

@@ -1,0 +1,14 @@
+//! `events` → decrypt → redact → analyze → `enriched`, exactly once.
+//!
+//! No record changes its worker: a ticket's events stay in their partition's order. Each process commits what an
+//! epoch produced, together with the source offsets behind it, in one Kafka transaction.
+
+mod commit;
+mod dataflow;
+mod stage;
+mod tally;
+
+pub use commit::{ClosedEpoch, CommitError, Committer};
+pub use dataflow::{EnrichOptions, build};
+pub use stage::{Enricher, Limits, OutRecord, Shared, Step};
+pub use tally::BatchTally;

@@ -1,0 +1,299 @@
+//! Starts the job: plans where to read, opens the consumers, runs the workers.
+
+use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher, Replay, ReplayError};
+use crate::alerts::{Evaluator, RuleSet};
+use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Shared};
+use crate::source::{
+    AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
+};
+use crate::{lag, metrics};
+use deskstream_analyze::Analyzer;
+use deskstream_redact::{RedactConfig, Redactor};
+use deskstream_runtime::Process;
+use deskstream_runtime::kafka;
+use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Topic};
+use parking_lot::Mutex;
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, CommitMode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+use timely::worker::Worker;
+use timely::{CommunicationConfig, WorkerConfig};
+
+/// A worker without work wakes this often, to commit offsets and to see a shutdown.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// How long an event waits for a data key that is on its way by the control topic.
+const KEY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The job could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant wraps the error of one step")]
+pub enum JobError {
+    #[error(transparent)]
+    Assign(#[from] AssignError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("load the model")]
+    Model(#[from] deskstream_analyze::ModelError),
+    #[error("set up redaction")]
+    Redact(#[from] deskstream_redact::ConfigError),
+    #[error("make a producer")]
+    Producer(#[from] rdkafka::error::KafkaError),
+    #[error("make the tenants' common data key")]
+    Control(#[from] deskstream_runtime::control::ControlError),
+    #[error("start the workers: {0}")]
+    Workers(String),
+    #[error("start a thread")]
+    Thread(#[from] std::io::Error),
+    #[error("a worker ended by a panic: {0}")]
+    Panic(String),
+}
+
+/// How the job is spread.
+#[derive(Debug, Clone)]
+pub struct JobOptions {
+    /// Workers in this process.
+    pub workers: usize,
+    /// This process among `hosts`.
+    pub process: usize,
+    /// Addresses (host:port) of all processes, in order; empty for a single one.
+    pub hosts: Vec<String>,
+    /// Alert rules.
+    pub rules: RuleSet,
+}
+
+impl JobOptions {
+    fn peers(&self) -> usize {
+        self.workers * self.hosts.len().max(1)
+    }
+
+    /// Indexes of this process's workers among all.
+    fn own_workers(&self) -> std::ops::Range<usize> {
+        self.process * self.workers..(self.process + 1) * self.workers
+    }
+
+    fn communication(&self) -> CommunicationConfig {
+        match self.hosts.len() {
+            0 | 1 => CommunicationConfig::Process(self.workers),
+            _ => CommunicationConfig::Cluster {
+                threads: self.workers,
+                process: self.process,
+                addresses: self.hosts.clone(),
+                report: false,
+                zerocopy: false,
+            },
+        }
+    }
+}
+
+/// A running job.
+pub struct Job {
+    thread: std::thread::JoinHandle<Result<(), JobError>>,
+}
+
+impl Job {
+    /// Waits until the job has ended: after a shutdown, what was in flight is committed.
+    pub fn join(self) -> Result<(), JobError> {
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// What a worker takes at its start.
+struct Seat {
+    events: BaseConsumer,
+    enriched: Input,
+    dead: Input,
+    outcomes: Input,
+    evaluator: Evaluator,
+}
+
+/// Starts the job. Returns once consumers and committer are set up; the workers run on threads of their own.
+pub async fn start(process: Process, options: JobOptions) -> Result<Job, JobError> {
+    metrics::register();
+    process.control.ensure_data_key(EVERY_TENANT, "pipeline").await?;
+    let part = process.health.part("pipeline");
+    let handle = tokio::runtime::Handle::current();
+    let thread = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
+        // Schemas met on the way are fetched on the runtime that started the job.
+        let _guard = handle.enter();
+        let shutdown = process.shutdown.clone();
+        let result = run(&process, &options, || part.ready());
+        if let Err(error) = &result {
+            tracing::error!(%error, "the job ends");
+        }
+        part.not_ready("ended");
+        shutdown.cancel();
+        result
+    })?;
+    Ok(Job { thread })
+}
+
+fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<(), JobError> {
+    let config = &process.config.pipeline;
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX / 4);
+    let analyzer = match &config.model {
+        Some(path) => Analyzer::open(path)?,
+        None => Analyzer::shipped()?,
+    };
+    let limits = Limits {
+        max_text_bytes: config.max_text_bytes,
+        future_ms: millis(config.future_limit),
+        past_ms: millis(config.past_limit),
+        key_patience_ms: millis(KEY_PATIENCE),
+    };
+    let redactor = Redactor::new(&RedactConfig::default())?;
+    let shared = Arc::new(Shared::new(process, redactor, analyzer, limits));
+
+    // The committer comes first: making its producer settles what an earlier process left open, and only then
+    // do the committed offsets say where to go on.
+    let credit = Credit::new(config.max_in_flight * options.workers);
+    let committer = Committer::start(process, options.process, credit.clone())?;
+    let (seats, partitions) = seats(process, options)?;
+    let depth = Arc::new(AtomicI64::new(-1));
+    lag::watch(process, Arc::clone(&depth), partitions)?;
+    let gauges = Gauges { queue_depth: depth, tick_ms: millis(process.config.alerts.tick) };
+    let publisher = Publisher::new(process)?;
+    let codecs = Arc::new(codecs(process));
+
+    let seats: Mutex<BTreeMap<usize, Seat>> = Mutex::new(seats);
+    let queue = Mutex::new(Some(committer.queue()));
+    let (job, publishing) = (process.clone(), publisher.clone());
+    let guards = timely::execute(
+        timely::Config { communication: options.communication(), worker: WorkerConfig::default() },
+        move |worker| {
+            let seat = seats.lock().remove(&worker.index()).expect("each worker has a seat");
+            let queue = queue.lock().clone().expect("the queue is there until the workers end");
+            let epochs = Epochs::new(job.config.pipeline.epoch);
+            let events = SourceOptions {
+                consumer: seat.events,
+                credit: credit.clone(),
+                epochs,
+                part: job.health.part("source"),
+                shutdown: job.shutdown.clone(),
+            };
+            worker.dataflow_named::<u64, _, _>("enrich", |scope| {
+                enrich::build(
+                    scope.clone(),
+                    EnrichOptions {
+                        source: events,
+                        shared: Arc::clone(&shared),
+                        audit: Encoder::new(&job.ids),
+                        topic: job.topics.name(Topic::Events),
+                        queue,
+                    },
+                )
+            });
+            let aggregate = worker.dataflow_named::<u64, _, _>("aggregate", |scope| {
+                aggregate::build(
+                    scope.clone(),
+                    AggregateOptions {
+                        enriched: seat.enriched,
+                        dead: seat.dead,
+                        outcomes: seat.outcomes,
+                        epochs: Epochs::new(job.config.pipeline.window_interval),
+                        horizon_ms: millis(job.config.pipeline.lateness_horizon),
+                        max_in_flight: job.config.pipeline.max_in_flight,
+                        write_back: job.config.write_back.clone(),
+                        evaluator: seat.evaluator,
+                        gauges: gauges.clone(),
+                        codecs: Arc::clone(&codecs),
+                        publisher: publishing.clone(),
+                        shutdown: job.shutdown.clone(),
+                    },
+                )
+            });
+            step_until_done(worker, &aggregate);
+        },
+    )
+    .map_err(JobError::Workers)?;
+    ready();
+    let ends: Vec<_> = guards.join();
+    // The workers' closure, and with it their hold on the committer's queue, is gone by now.
+    publisher.flush(Duration::from_secs(10));
+    for end in ends {
+        end.map_err(JobError::Panic)?;
+    }
+    Ok(committer.finish()?)
+}
+
+fn step_until_done(worker: &mut Worker, aggregate: &aggregate::Aggregate) {
+    while worker.has_dataflows() {
+        worker.step_or_park(Some(IDLE));
+        aggregate.commit_passed(CommitMode::Async);
+    }
+    aggregate.commit_passed(CommitMode::Sync);
+}
+
+fn codecs(process: &Process) -> Codecs {
+    let registry = || Arc::clone(&process.registry);
+    Codecs {
+        enriched: Decoder::new(registry()),
+        dead: Decoder::new(registry()),
+        outcomes: Decoder::new(registry()),
+        tickets: Encoder::new(&process.ids),
+        commands: Encoder::new(&process.ids),
+        windows: Encoder::new(&process.ids),
+        alerts: Encoder::new(&process.ids),
+    }
+}
+
+/// Opens every own worker's consumers before any worker runs: a failure here is an error, not a worker lost.
+fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Seat>, i32), JobError> {
+    let kafka = &process.config.kafka;
+    let config = &process.config.pipeline;
+    let aggregate_group = format!("{}-aggregate", config.group);
+    let enrich_group = format!("{}-enrich", config.group);
+    let plan = |topic, rebuild| {
+        let topic = process.topics.name(topic);
+        Replay::plan(kafka, &aggregate_group, &topic, config.lateness_horizon, rebuild)
+    };
+    let plans = (plan(Topic::Enriched, true)?, plan(Topic::DeadLetter, true)?, plan(Topic::Outcomes, false)?);
+    let events = process.topics.name(Topic::Events);
+    let probe: BaseConsumer = kafka::consumer(kafka, &enrich_group).create()?;
+    let partitions = partition_count(&probe, &events)?;
+    let standing = standing_alerts(process)?;
+    let mut seats = BTreeMap::new();
+    for worker in options.own_workers() {
+        let own = own_partitions(partitions, worker, options.peers());
+        let committed = committed_offsets(kafka, &enrich_group, &events, &own)?;
+        let start = |p: &i32| committed.get(p).map_or(Offset::Beginning, |(at, _)| Offset::Offset(*at));
+        let positions = own.iter().map(|p| (*p, start(p))).collect();
+        let input = |plan: &Replay, name: &'static str| -> Result<Input, AssignError> {
+            let count = i32::try_from(plan.start.len()).unwrap_or(i32::MAX);
+            let (replay, consumer) = plan.open(kafka, &own_partitions(count, worker, options.peers()))?;
+            Ok(Input { replay, consumer, part: process.health.part(name) })
+        };
+        let mut evaluator = Evaluator::new(&options.rules);
+        for alert in &standing {
+            if aggregate::route(&alert.tenant) % options.peers() as u64 == worker as u64 {
+                evaluator.restore(alert.clone());
+            }
+        }
+        let seat = Seat {
+            events: open(kafka, &enrich_group, &events, &positions)?,
+            enriched: input(&plans.0, "source-enriched")?,
+            dead: input(&plans.1, "source-deadletter")?,
+            outcomes: input(&plans.2, "source-outcomes")?,
+            evaluator,
+        };
+        seats.insert(worker, seat);
+    }
+    Ok((seats, partitions))
+}
+
+/// Reads the alerts topic to its end: the latest transition of each alert.
+fn standing_alerts(process: &Process) -> Result<Vec<Alert>, JobError> {
+    let topic = process.topics.name(Topic::Alerts);
+    let decoder: Decoder<Alert> = Decoder::new(Arc::clone(&process.registry));
+    let mut latest = BTreeMap::new();
+    crate::source::read_to_end(&process.config.kafka, &topic, |payload| match decoder.decode(payload) {
+        Ok(alert) => drop(latest.insert(alert.key(), alert)),
+        Err(error) => tracing::warn!(%error, "an alert that can't be read is passed over"),
+    })?;
+    Ok(latest.into_values().collect())
+}

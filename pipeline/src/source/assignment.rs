@@ -1,0 +1,143 @@
+//! Which partitions a worker reads, and from where.
+
+use deskstream_runtime::config::KafkaConfig;
+use deskstream_runtime::kafka;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use rdkafka::message::Message;
+use std::time::{Duration, Instant};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A source could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AssignError {
+    /// Kafka refused.
+    #[error("open topic {topic}")]
+    Kafka {
+        /// The topic.
+        topic: String,
+        /// Why.
+        #[source]
+        source: rdkafka::error::KafkaError,
+    },
+    /// The topic has no partitions.
+    #[error("topic {0} does not exist: run `deskstream migrate`")]
+    NoTopic(String),
+}
+
+fn error(topic: &str) -> impl FnOnce(rdkafka::error::KafkaError) -> AssignError {
+    move |source| AssignError::Kafka { topic: topic.to_owned(), source }
+}
+
+/// Number of partitions of a topic.
+pub fn partition_count(consumer: &BaseConsumer, topic: &str) -> Result<i32, AssignError> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(error(topic))?;
+    let count = metadata.topics().first().map_or(0, |t| t.partitions().len());
+    if count == 0 {
+        return Err(AssignError::NoTopic(topic.to_owned()));
+    }
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// The partitions that worker `index` of `peers` reads.
+pub fn own_partitions(partitions: i32, index: usize, peers: usize) -> Vec<i32> {
+    (0..partitions).filter(|p| usize::try_from(*p).is_ok_and(|p| p % peers == index)).collect()
+}
+
+/// The group's committed position of each partition and the metadata committed with it, where there is one.
+pub fn committed_offsets(
+    config: &KafkaConfig,
+    group: &str,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, (i64, String)>, AssignError> {
+    let probe: BaseConsumer = kafka::consumer(config, group).create().map_err(error(topic))?;
+    let mut list = TopicPartitionList::new();
+    partitions.iter().for_each(|p| drop(list.add_partition(topic, *p)));
+    let committed = probe.committed_offsets(list, TIMEOUT).map_err(error(topic))?;
+    Ok(committed
+        .elements()
+        .iter()
+        .filter_map(|e| match e.offset() {
+            Offset::Offset(offset) => Some((e.partition(), (offset, e.metadata().to_owned()))),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A consumer that reads the given partitions from the given positions.
+pub fn open(
+    config: &KafkaConfig,
+    group: &str,
+    topic: &str,
+    positions: &BTreeMap<i32, Offset>,
+) -> Result<BaseConsumer, AssignError> {
+    let consumer: BaseConsumer = kafka::consumer(config, group)
+        // What is fetched ahead of the dataflow is bounded too, per worker.
+        .set("queued.max.messages.kbytes", "32768")
+        .set("queued.min.messages", "20000")
+        .create()
+        .map_err(error(topic))?;
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in positions {
+        list.add_partition_offset(topic, *partition, *offset).map_err(error(topic))?;
+    }
+    consumer.assign(&list).map_err(error(topic))?;
+    Ok(consumer)
+}
+
+/// Reads a small topic from its beginning to its present end.
+pub fn read_to_end(config: &KafkaConfig, topic: &str, mut each: impl FnMut(&[u8])) -> Result<(), AssignError> {
+    let consumer: BaseConsumer = kafka::consumer(config, "deskstream-read-to-end").create().map_err(error(topic))?;
+    let mut ends = BTreeMap::new();
+    for partition in 0..partition_count(&consumer, topic)? {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).map_err(error(topic))?;
+        if low < high {
+            ends.insert(partition, high);
+        }
+    }
+    let mut list = TopicPartitionList::new();
+    for partition in ends.keys() {
+        list.add_partition_offset(topic, *partition, Offset::Beginning).map_err(error(topic))?;
+    }
+    consumer.assign(&list).map_err(error(topic))?;
+    let deadline = Instant::now() + TIMEOUT;
+    while !ends.is_empty() {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => each(message.payload().unwrap_or_default()),
+            Some(Err(source)) => return Err(AssignError::Kafka { topic: topic.to_owned(), source }),
+            None if Instant::now() > deadline => {
+                let source = rdkafka::error::KafkaError::Canceled;
+                return Err(AssignError::Kafka { topic: topic.to_owned(), source });
+            }
+            None => {}
+        }
+        // Transaction markers and compaction leave gaps at the end: the position tells, not the last record.
+        let positions = consumer.position().map_err(error(topic))?;
+        for element in positions.elements() {
+            if let Offset::Offset(at) = element.offset()
+                && ends.get(&element.partition()).is_some_and(|end| at >= *end)
+            {
+                ends.remove(&element.partition());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_partitions;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_partition_has_exactly_one_worker(partitions in 1..64i32, peers in 1..16usize) {
+            let mut all: Vec<_> = (0..peers).flat_map(|w| own_partitions(partitions, w, peers)).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..partitions).collect::<Vec<_>>());
+        }
+    }
+}
