@@ -31,7 +31,8 @@ fn redact(c: &mut Criterion) {
     let redactor = Redactor::new(&RedactConfig::default()).expect("the default configuration is valid");
     let mut out = Redacted::default();
     // One piece of personal data in five hundred bytes is about what support mail holds.
-    let mixed = format!("{CLEAN}{CLEAN}Call me at +1 415 555 2671 or write to jane.doe@example.com. Thanks! ");
+    let mixed =
+        format!("{CLEAN}{CLEAN}Call me at +1 415 555 2671 or write to jane.doe@example.com. Thanks! ");
     let texts = [
         ("clean_1k", ticket(CLEAN, 1 << 10)),
         ("mixed_1k", ticket(&mixed, 1 << 10)),

@@ -106,7 +106,7 @@ impl PiiKind {
 
 impl fmt::Display for PiiKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -200,7 +200,7 @@ impl From<Detector> for &'static str {
 
 impl fmt::Display for Detector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
+        f.pad(self.0.name)
     }
 }
 

@@ -1,15 +1,19 @@
 //! The words that open or support a finding, in the languages of the product, and the one pass that finds them.
 //!
 //! Matching ignores ASCII case; accented capitals are listed where they matter. A word counts only if no letter
-//! or digit stands before it, and, unless it is listed as a stem, none behind it: `tel` must not be found in
+//! or digit stands before it, and, unless it is listed as a stem, no letter behind it: `tel` must not be found in
 //! `hotel` or `tell`, while `telefon` should be found in `Telefonnummer`.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::mask;
 
 /// What a word of the lexicon means for what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     Phone,
+    /// Where a phone stands: says something only directly beside a number, `Office: …`, `… (home)`.
+    PhonePlace,
     Card,
     Ssn,
     Ip,
@@ -31,6 +35,8 @@ pub(crate) enum Word {
     Pem,
     /// A spelled `@`.
     At,
+    /// Part of a finding, and so no context.
+    Covered,
     /// The first characters of a key whose format is known; index into `detect::secret::FORMATS`.
     Key(u8),
 }
@@ -60,9 +66,10 @@ const WORDS: &[(Word, bool, &[&str])] = &[
         "cellulare", "chiama", "telefoon", "mobiel", "bellen", "terugbel", "signal:",
     ]),
     (Word::Phone, WHOLE, &[
-        "tel", "tél", "ph", "cell", "gsm", "sms", "call", "calling", "dial", "desk", "handy", "mobil", "desktop phone",
-        "tlf", "tfno", "portable", "numéro de portable", "office", "contact", "reached at", "reach",
+        "tel", "tél", "ph", "cell", "gsm", "sms", "call", "calling", "dial", "handy", "mobil", 
+        "tlf", "tfno", "portable", "numéro de portable", "contact", "reached at", "reach",
     ]),
+    (Word::PhonePlace, WHOLE, &["office", "desk", "home", "work", "büro", "privat", "dienstlich", "oficina", "casa", "bureau", "domicile"]),
     (Word::Card, STEM, &[
         "credit card", "debit card", "creditcard", "debitcard", "bank card", "card number", "card no", "card #",
         "card ending", "kreditkarte", "kartennummer", "ec-karte", "debitkarte", "carte bancaire", "carte de crédit",
@@ -180,10 +187,13 @@ impl Lexicon {
             if is_word(bytes[start]) && start > 0 && is_word(bytes[start - 1]) {
                 continue;
             }
-            if whole && is_word(bytes[end - 1]) && bytes.get(end).is_some_and(|&b| is_word(b)) {
+            if whole
+                && is_word(bytes[end - 1])
+                && bytes.get(end).is_some_and(|&b| is_word(b) && !b.is_ascii_digit())
+            {
                 continue;
             }
-            if in_mask(bytes, start, end) {
+            if in_mask(bytes, start) {
                 continue;
             }
             hits.push(Hit { start: start as u32, end: end as u32, word });
@@ -197,19 +207,12 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// Whether the range is part of a mask that this crate has written: the word `PHONE` in `[PHONE]` says nothing
-/// about the number behind it. Without this, redacting twice could find more than once.
-fn in_mask(bytes: &[u8], start: usize, end: usize) -> bool {
-    const LONGEST: usize = 24;
-    let is_name = |b: &u8| b.is_ascii_uppercase() || *b == b'_';
-    if !bytes[start].is_ascii_uppercase() && bytes[start] != b'[' {
-        return false;
-    }
-    let before = bytes[..start].iter().rev().take(LONGEST).take_while(|b| is_name(b)).count();
-    let opened = start > before && bytes[start - before - 1] == b'[';
-    let after = bytes[end..].iter().take(LONGEST).take_while(|b| is_name(b)).count();
-    let rest = &bytes[end + after..];
-    opened && (rest.first() == Some(&b']') || rest.starts_with(b" ****"))
+/// Whether `at` lies inside a mask that this crate has written: the word `PHONE` in `[PHONE]` says nothing about
+/// the number behind it. Without this, redacting twice could find more than once.
+fn in_mask(bytes: &[u8], at: usize) -> bool {
+    let from = at.saturating_sub(mask::LONGEST);
+    let open = bytes[from..=at].iter().rposition(|&b| b == b'[' || b == b']');
+    open.is_some_and(|open| mask::starts_at(bytes, from + open))
 }
 
 #[cfg(test)]

@@ -28,6 +28,32 @@ pub(crate) fn write(text: &str, spans: &[Span], policies: &[Policy; PiiKind::ALL
     out.push_str(&text[done..]);
 }
 
+/// No mask is longer, in bytes: `[DRIVING_LICENCE ****`, four characters of at most four bytes, and the bracket.
+pub(crate) const LONGEST: usize = 40;
+
+/// Whether a mask of this crate starts at `at`.
+pub(crate) fn starts_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at) == Some(&b'[')
+        && PiiKind::ALL.iter().any(|kind| {
+            let rest = &bytes[at + 1..];
+            rest.strip_prefix(kind.as_str().as_bytes())
+                .is_some_and(|rest| rest.first() == Some(&b']') || rest.starts_with(b" ****"))
+        })
+}
+
+/// Whether a mask of this crate ends directly before `at`.
+///
+/// Matchers treat a mask beside a candidate as a letter: something stood there that was attached to it. So
+/// redacting twice finds what redacting once has found.
+pub(crate) fn ends_at(bytes: &[u8], at: usize) -> bool {
+    at > 0
+        && bytes[at - 1] == b']'
+        && bytes[at.saturating_sub(LONGEST)..at]
+            .iter()
+            .rposition(|&b| b == b'[')
+            .is_some_and(|open| starts_at(bytes, at.saturating_sub(LONGEST) + open))
+}
+
 fn push_last_four(value: &str, out: &mut String) {
     let total = value.chars().filter(|c| c.is_alphanumeric()).count();
     if total < SHOWN_FROM {

@@ -37,6 +37,7 @@ pub(crate) struct Scratch {
     map: Vec<u32>,
     pub(crate) hits: Vec<Hit>,
     pub(crate) triggers: Triggers,
+    pub(crate) barriers: Vec<(u32, u32)>,
 }
 
 impl Redactor {

@@ -184,6 +184,7 @@ fn words_without_values() {
             "PIN code is wrong, pin the tab, tan lines",
             "card ending in 12##",
             "Ihr Führerschein ist abgelaufen seit 2020",
+            "It failed at this point and I bought it at amazon dot com. See you @ Milano.Bring shoes",
             "basic plan, bearer of news, basic authentication",
             "https://example.com/order/1234567#?page=2&sort=desc#section",
             "https://example.com/list?page_token=abcdef1234567890abcd",

@@ -41,7 +41,8 @@ fn email() {
             "⟦ana@example.com⟧-sent from my phone",
             "⟦ana @ example.com⟧ is me",
             "⟦ana (at) example (dot) com⟧ or ⟦bob[at]example[dot]co[dot]uk⟧",
-            "⟦ana at example dot com⟧ please",
+            "my email is ⟦ana at example dot com⟧ please",
+            "⟦ana.lopez at example dot com⟧",
             "⟦ana.lopez (arroba) ejemplo (punto) es⟧",
             "⟦ana (dot) lopez (at) example.com⟧",
             "⟦ana＠example．com⟧ and ⟦a\u{200B}na@exam\u{200B}ple.com⟧",
@@ -164,7 +165,7 @@ fn url_credentials() {
             "⟦https://acc.blob.core.windows.net/c?sv=2020&sig=abc%2Fdef%3D⟧",
             "⟦https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXX⟧",
             "⟦https://maps.example.com/?key=AbCd1234EfGh5678Ij⟧",
-            "⟦https://example.com/reset?redirect=https://u:pw@inner.example/⟧",
+            "https://example.com/reset?redirect=⟦https://u:pw@inner.example/⟧",
         ],
     );
 }
@@ -179,7 +180,10 @@ fn secret() {
         concat!("⟦xoxb-", "123456789012-abcdefghijkl⟧"),
         concat!("key ⟦sk_live_", "4eC39HqLyjWDarjtT1zdp7dc⟧."),
         concat!("⟦AIza", "SyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe⟧"),
-        concat!("⟦eyJ", "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U⟧"),
+        concat!(
+            "⟦eyJ",
+            "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U⟧"
+        ),
         "Authorization: Bearer ⟦mF_9.B5f-4.1JqMabcdef⟧",
         "Authorization: Basic ⟦dXNlcjpwYXNzd29yZA==⟧",
         "password: ⟦hunter2!⟧ thanks",

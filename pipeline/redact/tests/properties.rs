@@ -2,24 +2,115 @@
 
 use deskstream_redact::{PiiKind, Policy, RedactConfig, Redacted, Redactor};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::sync::LazyLock;
 
 static DEFAULT: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&RedactConfig::default()).unwrap());
 
 static PARTIAL: LazyLock<Redactor> = LazyLock::new(|| {
-    let policies = PiiKind::ALL.into_iter().filter(|kind| kind.allows_partial()).map(|kind| (kind, Policy::Partial));
+    let policies =
+        PiiKind::ALL.into_iter().filter(|kind| kind.allows_partial()).map(|kind| (kind, Policy::Partial));
     Redactor::new(&RedactConfig { policies: policies.collect(), ..RedactConfig::default() }).unwrap()
 });
 
+/// At least `least` cases from a fixed seed, so that a run of CI tells about the change and not about luck;
+/// `PROPTEST_CASES` asks for more, and `PROPTEST_RNG_SEED` for others.
+fn cases(least: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let rng_seed = match default.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(20_240_301),
+        fixed => fixed,
+    };
+    ProptestConfig { cases: default.cases.max(least), failure_persistence: None, rng_seed, ..default }
+}
+
 /// Pieces that detectors care about, so that random texts reach deep into them.
 const PIECES: &[&str] = &[
-    "@", ".", ":", "://", "::", "-", "/", "(", ")", "[", "]", "+", " ", "  ", "\n", "=", "#", ",", "\"", "'", "_", "?",
-    "\u{A0}", "\u{200B}", "４", "–", "ä", "日本", "😀", "0", "1", "4111", "1111 1111", "555", "415-555-2671", "+49 30",
-    "1.2.3.4", "203.0.113.7", "2001:db8::", "fe80", "DE89", "3704 0044", "password", "password: ", "token=", "secret ",
-    "born ", "12.03.1985", "March", "passport ", "X1234567", "driver's license ", "phone ", "card ", "order ", "ssn ",
-    "536-22-8726", "version ", "ana@example.com", "(at)", " at ", "(dot)", " dot ", "com", "example", "https://",
-    "user:pw@", "?token=", "eyJ", "AKIA", "IOSFODNN7EXAMPLE", "-----BEGIN", " PRIVATE KEY-----", "-----END", "Bearer ",
-    "[EMAIL]", "[SECRET]", "[PHONE ****1234]", "[PASSPORT]", "a8f5f167f44f4964", "is ", "pin ", "x12", "€", "$",
+    "@",
+    ".",
+    ":",
+    "://",
+    "::",
+    "-",
+    "/",
+    "(",
+    ")",
+    "[",
+    "]",
+    "+",
+    " ",
+    "  ",
+    "\n",
+    "=",
+    "#",
+    ",",
+    "\"",
+    "'",
+    "_",
+    "?",
+    "\u{A0}",
+    "\u{200B}",
+    "４",
+    "–",
+    "ä",
+    "日本",
+    "😀",
+    "0",
+    "1",
+    "4111",
+    "1111 1111",
+    "555",
+    "415-555-2671",
+    "+49 30",
+    "1.2.3.4",
+    "203.0.113.7",
+    "2001:db8::",
+    "fe80",
+    "DE89",
+    "3704 0044",
+    "password",
+    "password: ",
+    "token=",
+    "secret ",
+    "born ",
+    "12.03.1985",
+    "March",
+    "passport ",
+    "X1234567",
+    "driver's license ",
+    "phone ",
+    "card ",
+    "order ",
+    "ssn ",
+    "536-22-8726",
+    "version ",
+    "ana@example.com",
+    "(at)",
+    " at ",
+    "(dot)",
+    " dot ",
+    "com",
+    "example",
+    "https://",
+    "user:pw@",
+    "?token=",
+    "eyJ",
+    "AKIA",
+    "IOSFODNN7EXAMPLE",
+    "-----BEGIN",
+    " PRIVATE KEY-----",
+    "-----END",
+    "Bearer ",
+    "[EMAIL]",
+    "[SECRET]",
+    "[PHONE ****1234]",
+    "[PASSPORT]",
+    "a8f5f167f44f4964",
+    "is ",
+    "pin ",
+    "x12",
+    "€",
+    "$",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -57,7 +148,7 @@ fn check_shape(text: &str, out: &Redacted) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn spans_are_sound_and_the_rest_is_unchanged(text in text()) {
@@ -91,8 +182,15 @@ proptest! {
 
 // Values that are valid by construction, in random words, with random separators.
 
+/// Syllables that are no word of the lexicon: "id" before a card number would call it an id.
 fn word() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{2,9}", "[A-Z][a-z]{2,9}", Just("Grüße".to_owned()), Just("…".to_owned()), Just("日本語".to_owned())]
+    prop_oneof![
+        "[b-d][aeiou][lmn][aeiou]{1,3}",
+        "[B-D][aeiou][lmn][aeiou]{1,3}",
+        Just("Grüße".to_owned()),
+        Just("…".to_owned()),
+        Just("日本語".to_owned())
+    ]
 }
 
 fn sentence() -> impl Strategy<Value = String> {
@@ -147,26 +245,36 @@ fn iban() -> impl Strategy<Value = String> {
 }
 
 fn ssn() -> impl Strategy<Value = String> {
-    (1_u32..=899, 1_u32..=99, 1_u32..=9999, prop::sample::select(&["-", "–", "\u{2011}", "-\u{200B}"][..])).prop_map(
-        |(area, group, serial, dash)| {
+    (1_u32..=899, 1_u32..=99, 1_u32..=9999, prop::sample::select(&["-", "–", "\u{2011}", "-\u{200B}"][..]))
+        .prop_map(|(area, group, serial, dash)| {
             let area = if area == 666 { 667 } else { area };
             format!("{area:03}{dash}{group:02}{dash}{serial:04}")
-        },
-    )
+        })
 }
 
 fn phone() -> impl Strategy<Value = String> {
     (
         prop::sample::select(
-            &[("+1", "415555####"), ("+49", "151123####"), ("+44", "207946####"), ("+33", "61234####"), ("+55", "119123#####")][..],
+            &[
+                ("+1", "415555####"),
+                ("+49", "151123####"),
+                ("+44", "207946####"),
+                ("+33", "61234####"),
+                ("+55", "119123#####"),
+            ][..],
         ),
         "[0-9]{5}",
         prop::sample::select(&["", " ", "-", ".", "\u{A0}", "–"][..]),
     )
         .prop_map(|((code, national), tail, separator)| {
             let mut tail = tail.chars();
-            let national: String = national.chars().map(|c| if c == '#' { tail.next().unwrap() } else { c }).collect();
-            format!("{code}{}{}", if separator.is_empty() { "" } else { " " }, groups(&national, &[3, 3], separator))
+            let national: String =
+                national.chars().map(|c| if c == '#' { tail.next().unwrap() } else { c }).collect();
+            format!(
+                "{code}{}{}",
+                if separator.is_empty() { "" } else { " " },
+                groups(&national, &[3, 3], separator)
+            )
         })
 }
 
@@ -187,7 +295,7 @@ fn essence(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn seeded_values_are_gone(

@@ -9,8 +9,16 @@ fn render(redactor: &Redactor, text: &str) -> String {
     redactor.redact(text, &mut out);
     let mut all = format!("{}\n", out.text);
     for span in &out.spans {
-        write!(all, "\n{:>4}..{:<4} {:<16} {:<24} {:.2}", span.start, span.end, span.kind, span.detector.as_str(), span.score)
-            .unwrap();
+        write!(
+            all,
+            "\n{:>4}..{:<4} {:<16} {:<24} {:.2}",
+            span.start,
+            span.end,
+            span.kind,
+            span.detector.as_str(),
+            span.score
+        )
+        .unwrap();
     }
     all
 }
@@ -47,8 +55,14 @@ fn tickets_in_several_languages() {
              db=postgres://app:s3cr3t@db.internal:5432/app build 1.24.3.9 commit 9fceb02d0ae598e95dc970b74767f19372d61af8 \
              callback https://example.com/cb?access_token=abcdef123456&x=1 took 00:01:12",
         ),
-        ("hidden", "card ４１１１ １１１１ １１１１ １１１１, mail jane (at) example (dot) com, 4\u{200B}15–555–2671 ok"),
-        ("clean", "The export button does nothing since version 4.2.1.0, see screenshot 3. We are 12 users in 2 offices."),
+        (
+            "hidden",
+            "card ４１１１ １１１１ １１１１ １１１１, mail jane (at) example (dot) com, 4\u{200B}15–555–2671 ok",
+        ),
+        (
+            "clean",
+            "The export button does nothing since version 4.2.1.0, see screenshot 3. We are 12 users in 2 offices.",
+        ),
     ];
     for (name, text) in tickets {
         insta::assert_snapshot!(name, render(&redactor, text));

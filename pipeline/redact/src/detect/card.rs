@@ -93,9 +93,7 @@ pub(super) fn find(context: Context<'_>, cluster: &mut [Group], sink: &mut Sink<
 
 /// Tries the windows that start at group `first`, longest first; returns the end of the one that was reported.
 fn window(context: Context<'_>, cluster: &[Group], first: usize, sink: &mut Sink<'_>) -> Option<usize> {
-    // A card never starts with 0 or 7; this spares most groups the rest.
-    let lead = context.bytes[cluster[first].start as usize];
-    if matches!(lead, b'0' | b'7') || !starts_chain(cluster, first) {
+    if !starts_chain(cluster, first) {
         return None;
     }
     let mut total = 0;
@@ -123,20 +121,31 @@ fn window(context: Context<'_>, cluster: &[Group], first: usize, sink: &mut Sink
 fn score(context: Context<'_>, window: &[Group], cluster: &[Group], first: usize, end: usize) -> Option<f32> {
     let mut buffer = [0; MAX];
     let digits = digits(context.bytes, window, &mut buffer)?;
-    let issued = issued(digits)?;
     if !luhn(digits) || digits.iter().all(|b| b == &digits[0]) {
         return None;
     }
+    let issued = issued(digits);
     let start = window[0].start as usize;
-    let supported = context.has_before(start, Word::Card);
-    if supported {
-        return Some(0.99);
+    if context.has_before(start, Word::Card) {
+        // A private-label card, or a range that is issued since: the word and the checksum are enough, unless a
+        // nearer word calls it something else.
+        let is_other = || matches!(context.label(start, |_| false), Some(Word::Reference | Word::Phone));
+        return if issued.is_some() { Some(0.99) } else { (!is_other()).then_some(0.7) };
     }
+    let issued = issued?;
     // One in ten numbers passes Luhn: what is called an order is one, and an odd grouping is a list of figures.
     let is_reference = context.label(start, |_| false) == Some(Word::Reference)
-        || start > 0 && context.bytes[start - 1] == b'#';
+        || start > 0 && context.bytes[start - 1] == b'#'
+        || is_inside_longer(context, cluster, first, end);
     let usual = issued == Issued::Usual && is_usual_grouping(window, cluster, first, end);
     (usual && !is_reference).then_some(0.85)
+}
+
+/// Whether the window is cut out of a longer number in fours that is called an order or a parcel.
+fn is_inside_longer(context: Context<'_>, cluster: &[Group], first: usize, end: usize) -> bool {
+    let goes_on = |i: Option<usize>| i.and_then(|i| cluster.get(i)).is_some_and(|group| group.len() == 4);
+    (goes_on(first.checked_sub(1)) || end - first > 1 && goes_on(Some(end)))
+        && context.label(cluster[0].start as usize, |_| false) == Some(Word::Reference)
 }
 
 /// In one piece, in fours, as printed on American Express (4-6-5) and Diners (4-6-4), or digit by digit.

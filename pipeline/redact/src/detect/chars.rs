@@ -1,18 +1,20 @@
 //! Small questions about bytes that several detectors ask.
 
+use crate::mask;
+
 /// A letter, digit or part of a non-ASCII character.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// Whether the byte before `at` is part of a word.
+/// Whether a word or a mask ends directly before `at`.
 pub(super) fn word_before(bytes: &[u8], at: usize) -> bool {
-    at > 0 && is_word(bytes[at - 1])
+    at > 0 && (is_word(bytes[at - 1]) || mask::ends_at(bytes, at))
 }
 
-/// Whether the byte at `at` is part of a word.
+/// Whether a word or a mask goes on at `at`.
 pub(super) fn word_at(bytes: &[u8], at: usize) -> bool {
-    bytes.get(at).is_some_and(|&b| is_word(b))
+    bytes.get(at).is_some_and(|&b| is_word(b) || mask::starts_at(bytes, at))
 }
 
 /// The first place from `at` on, at most `limit` bytes away, whose byte isn't in the set.

@@ -3,7 +3,7 @@
 
 use super::chars::{skip, skip_back, starts_with, word_at, word_before};
 use super::{Sink, names};
-use crate::context::has_mask;
+use crate::context::Context;
 use crate::lexicon::Hit;
 
 /// How far behind the birth word the date may start: "Geburtsdatum der Versicherten Person: ".
@@ -12,15 +12,18 @@ const GAP: usize = 40;
 /// No one alive was born before; later years are mistaken, or a system's "never".
 const YEARS: std::ops::RangeInclusive<u32> = 1890..=2059;
 
-pub(super) fn find_birth(text: &str, hit: Hit, sink: &mut Sink<'_>) {
-    let bytes = text.as_bytes();
+pub(super) fn find_birth(context: Context<'_>, hit: Hit, sink: &mut Sink<'_>) {
+    let bytes = context.bytes;
     let from = hit.end as usize;
     let stop = bytes.len().min(from + GAP);
     let mut lines = 0;
     for at in from..stop {
         match bytes[at] {
             b'0'..=b'9' => {
-                if let Some(end) = date_end(bytes, at) {
+                if !word_before(bytes, at)
+                    && let Some(end) = date_end(bytes, at)
+                    && !context.is_blocked(from, end)
+                {
                     sink.push(at, end, names::BIRTH_DATE, 0.9);
                     return;
                 }
@@ -32,9 +35,10 @@ pub(super) fn find_birth(text: &str, hit: Hit, sink: &mut Sink<'_>) {
                     break;
                 }
             }
-            b'[' if has_mask(&bytes[at..stop]) => break,
             b if b.is_ascii_alphabetic() && !word_before(bytes, at) => {
-                if let Some(end) = month_first_end(bytes, at) {
+                if let Some(end) = month_first_end(bytes, at)
+                    && !context.is_blocked(from, end)
+                {
                     sink.push(at, end, names::BIRTH_DATE, 0.9);
                     return;
                 }
@@ -89,7 +93,8 @@ fn numeric_end(bytes: &[u8], first: u32, at: usize, first_len: usize) -> Option<
         (4, 1 | 2) => is_date(first, second, third),
         (1 | 2, 4) => is_date(third, second, first) || is_date(third, first, second),
         (1 | 2, 2) if separator != b' ' => {
-            is_date(2000 + third, second, first) || is_date(2000 + third, first, second)
+            let year = full_year(third);
+            is_date(year, second, first) || is_date(year, first, second)
         }
         _ => false,
     };
@@ -128,10 +133,15 @@ fn year_end(bytes: &[u8], at: usize, day: u32, month: u32) -> Option<usize> {
     let (year, end) = number(bytes, at, 4)?;
     let year = match end - at {
         4 => year,
-        2 => 2000 + year,
+        2 => full_year(year),
         _ => return None,
     };
     (is_date(year, month, day) && !word_at(bytes, end)).then_some(end)
+}
+
+/// The year that two digits mean.
+fn full_year(two_digits: u32) -> u32 {
+    if 2000 + two_digits <= *YEARS.end() { 2000 + two_digits } else { 1900 + two_digits }
 }
 
 fn skip_particle(bytes: &[u8], at: usize) -> usize {

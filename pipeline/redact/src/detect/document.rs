@@ -1,12 +1,13 @@
 //! Passport and driving licence numbers. Their formats differ by country and by state and look like anything, so
 //! that a context word must stand before, and the value must look like a document number at all.
 
-use super::chars::{skip_all, word_before};
+use super::chars::{skip_all, word_at, word_before};
 use super::date::is_compact_date;
 use super::{Sink, names};
-use crate::context::{Context, has_mask};
+use crate::context::Context;
 use crate::kind::Detector;
 use crate::lexicon::Word;
+use crate::mask;
 
 /// How far behind the word the number may start: "passport of my daughter has the number ".
 const GAP: usize = 44;
@@ -38,7 +39,9 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
     let claimed_from = context.hits[index + 1..]
         .iter()
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
-        .find(|next| !matches!(next.word, Word::Ip | Word::At | Word::Card) && next.word != hit.word)
+        .find(|next| {
+            !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered) && next.word != hit.word
+        })
         .map_or(usize::MAX, |next| next.start as usize);
 
     let is_part = |b: u8| b.is_ascii_alphanumeric() || (shape.dashes && b == b'-');
@@ -55,7 +58,7 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
             let end = skip_all(&bytes[..bytes.len().min(at + 40)], at, is_part);
             let end = if bytes[end - 1] == b'-' { end - 1 } else { end };
             if bytes[at..end].iter().any(u8::is_ascii_digit) && end - at >= 4 {
-                if fits(bytes, at, end, &shape) {
+                if fits(bytes, at, end, &shape) && !context.is_blocked(from, end) {
                     let direct = at - from <= DIRECT;
                     sink.push(at, end, shape.detector, if direct { 0.85 } else { 0.65 });
                 }
@@ -66,7 +69,6 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         }
         match byte {
             b'\n' => lines += 1,
-            b'[' if has_mask(&bytes[at..stop]) => return,
             b'.' | b'!' | b'?' if ends_sentence(bytes, at) => return,
             _ => {}
         }
@@ -82,15 +84,17 @@ fn fits(bytes: &[u8], start: usize, end: usize, shape: &Shape) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let len = value.iter().filter(|b| b.is_ascii_alphanumeric()).count();
     // Dates, amounts, decimals, versions
-    let goes_on = matches!(bytes.get(end), Some(b'/' | b'.' | b',' | b':' | b'_' | b'@'))
-        && bytes.get(end + 1).is_some_and(u8::is_ascii_alphanumeric);
+    let goes_on =
+        matches!(bytes.get(end), Some(b'/' | b'.' | b',' | b':' | b'_' | b'@')) && word_at(bytes, end + 1);
     let is_iso_date = value.len() == 10 && value[4] == b'-' && value[7] == b'-';
+    let before_mask = bytes.get(end) == Some(&b'-') && mask::starts_at(bytes, end + 1);
     shape.len.contains(&len)
+        && !before_mask
         && digits >= 4
         && !goes_on
         && !is_iso_date
         && !is_compact_date(value)
-        && !super::chars::word_at(bytes, end)
+        && !word_at(bytes, end)
 }
 
 /// A full stop behind a word of more than three letters; "no." and "nr." go on.

@@ -6,11 +6,14 @@
 
 use super::chars::{ceil_boundary, floor_boundary, skip, skip_back, starts_with};
 use super::{Sink, names};
+use crate::context::has_mask;
 use crate::lexicon::Hit;
 
 /// RFC 5321 allows 64 bytes before the `@`; more is taken, so that no rest of an odd one stays.
 const LOCAL_MAX: usize = 256;
 const DOMAIN_MAX: usize = 255;
+/// How far before a spelled address the word "mail" may stand.
+const ANNOUNCED: usize = 40;
 
 /// Last labels that are file name extensions far more often than anything else: `logo@2x.png`.
 const FILE_EXTENSIONS: &[&str] = &[
@@ -26,6 +29,10 @@ pub(super) fn find(text: &str, ats: &[u32], sink: &mut Sink<'_>) {
         let (local_end, domain_start) = if spaced { (at - 1, at + 2) } else { (at, at + 1) };
         let Some(start) = local_start(text, local_end) else { continue };
         let Some(domain) = domain(text, domain_start, true) else { continue };
+        // "see you @ Milano.Bring shoes"
+        if spaced && bytes[domain_start..domain.end].iter().any(u8::is_ascii_uppercase) {
+            continue;
+        }
         // The user of an SSH remote is no person: git@github.com:org/repo.git
         if bytes[start..local_end].eq_ignore_ascii_case(b"git") && !spaced {
             continue;
@@ -55,6 +62,15 @@ pub(super) fn find_spelled(text: &str, hit: Hit, sink: &mut Sink<'_>) {
         let Some(before) = spelled_dot_before(bytes, start) else { break };
         let Some(earlier) = local_start(text, before) else { break };
         start = earlier;
+    }
+    // "bought at amazon dot com": without brackets it must be told that an address comes, or look like a name.
+    if !bracketed {
+        let before = &bytes[start.saturating_sub(ANNOUNCED)..start];
+        let announced = !has_mask(before) && before.windows(4).any(|word| word.eq_ignore_ascii_case(b"mail"));
+        let named = bytes[start..local_end].iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'));
+        if !announced && !named {
+            return;
+        }
     }
     sink.push(start, domain.end, names::EMAIL_SPELLED, if bracketed { 0.9 } else { 0.8 });
 }
@@ -110,7 +126,9 @@ fn domain(text: &str, start: usize, allow_spelled: bool) -> Option<Domain> {
         if labels >= 2 {
             let head = label.iter().take_while(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
             let is_punycode = starts_with(bytes, at, "xn--");
-            let closes = head == label.len() || label[head] == b'-';
+            // A number that was stuck to the address is hidden with it: ana@example.com12
+            let stem = head + label[head..].iter().take_while(|b| b.is_ascii_digit()).count();
+            let closes = stem == label.len() || label[stem] == b'-';
             // "ana@example.com.Thanks": a capital behind a lower-case label starts the next sentence.
             let next_sentence = best.is_some() && previous_is_lower && label[0].is_ascii_uppercase();
             if next_sentence {
@@ -119,7 +137,7 @@ fn domain(text: &str, start: usize, allow_spelled: bool) -> Option<Domain> {
             if is_punycode {
                 best = Some(Domain { end: label_end, spelled });
             } else if closes && (2..=24).contains(&head) {
-                best = Some(Domain { end: ceil_boundary(text, at + head), spelled });
+                best = Some(Domain { end: ceil_boundary(text, at + stem), spelled });
             }
         }
         previous_is_lower = label.iter().all(|b| !b.is_ascii_uppercase());
@@ -189,7 +207,8 @@ fn dot(bytes: &[u8], at: usize, allow_spelled: bool) -> Option<(usize, bool)> {
             }
             end += 1;
         }
-        None if bytes.get(end) != Some(&b' ') || *spelled == "." => return None,
+        // "at this point and": as a bare word only what is no English word.
+        None if bytes.get(end) != Some(&b' ') || matches!(*spelled, "." | "point" | "punt") => return None,
         None => {}
     }
     Some((skip(bytes, end, 2, |b| b == b' '), true))

@@ -7,6 +7,7 @@ use super::chars::{skip_all, skip_back, word_at, word_before};
 use super::{Sink, names};
 use crate::context::Context;
 use crate::lexicon::Word;
+use crate::mask;
 
 /// RFC 4291 §2.2: 39 bytes in full, 45 with an embedded IPv4 address.
 const V6_MAX: usize = 45;
@@ -22,7 +23,8 @@ pub(super) fn score_v4(context: Context<'_>, start: usize, end: usize) -> Option
         return None;
     }
     // Product/1.2.3.4, v1.2.3.4, -1.2.3.4.dll and file names
-    if start >= 2 && matches!(bytes[start - 1], b'/' | b'-' | b'_') && word_before(bytes, start - 1) {
+    let joined_to = |at: usize| bytes[at - 1].is_ascii_alphabetic() || mask::ends_at(bytes, at);
+    if start >= 2 && matches!(bytes[start - 1], b'/' | b'-' | b'_') && joined_to(start - 1) {
         return None;
     }
     if word_before(bytes, start) || word_at(bytes, end) || bytes.get(end) == Some(&b'_') {
@@ -64,13 +66,10 @@ pub(super) fn find_v6(context: Context<'_>, colons: &[u32], sink: &mut Sink<'_>)
         let to = skip_all(bytes, colon, is_part);
         seen_until = to;
         let (start, end) = trim_v6(bytes, from, to);
-        if end - start < 3 || end - start > V6_MAX || word_before(bytes, start) || word_at(bytes, end) {
-            continue;
-        }
-        if bytes.get(end) == Some(&b'_') || (start > 0 && bytes[start - 1] == b'_') {
-            continue;
-        }
-        let Some(score) = score_v6(context, start, end) else { continue };
+        // A dot belongs to an embedded IPv4 address or to the sentence.
+        let cut = start + bytes[start..end].iter().position(|&b| b == b'.').unwrap_or(end - start);
+        let found = [end, cut].into_iter().find_map(|end| Some((end, score_v6(context, start, end)?)));
+        let Some((end, score)) = found else { continue };
         // A zone (RFC 4007) belongs to the address: fe80::1%eth0
         let end = match bytes.get(end) {
             Some(b'%') => skip_all(bytes, end + 1, |b| b.is_ascii_alphanumeric()),
@@ -85,6 +84,12 @@ fn trim_v6(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
     while start < end && bytes[start] == b'.' {
         start += 1;
     }
+    // An IPv4 address only closes an IPv6 one: 192.0.2.1:2001:db8::1 is two.
+    if let Some(colon) = bytes[start..end].iter().position(|&b| b == b':')
+        && bytes[start..start + colon].contains(&b'.')
+    {
+        start += colon;
+    }
     if bytes[start..end].first() == Some(&b':') && bytes.get(start + 1) != Some(&b':') {
         start += 1;
     }
@@ -98,6 +103,15 @@ fn trim_v6(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
 }
 
 fn score_v6(context: Context<'_>, start: usize, end: usize) -> Option<f32> {
+    let bytes = context.bytes;
+    let is_attached = word_before(bytes, start)
+        || word_at(bytes, end)
+        || bytes.get(end) == Some(&b'_')
+        || (start > 0
+            && (bytes[start - 1] == b'_' || bytes[start - 1] == b':' && mask::ends_at(bytes, start - 1)));
+    if is_attached || !(3..=V6_MAX).contains(&(end - start)) {
+        return None;
+    }
     let form = std::str::from_utf8(&context.bytes[start..end]).ok()?;
     let address: Ipv6Addr = form.parse().ok()?;
     if address.is_unspecified() || address.is_loopback() {

@@ -20,7 +20,7 @@ mod url;
 
 use crate::context::Context;
 use crate::kind::{Detector, PiiKind, Span};
-use crate::lexicon::{Lexicon, Word};
+use crate::lexicon::{Hit, Lexicon, Word};
 use crate::redactor::Scratch;
 
 /// Everything that is built once per configuration.
@@ -84,39 +84,63 @@ impl Sink<'_> {
 
 /// Finds everything in `text` and appends it to `spans`, unsorted and possibly overlapping.
 pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, spans: &mut Vec<Span>) {
-    let Scratch { hits, triggers, .. } = scratch;
+    let Scratch { hits, triggers, barriers, .. } = scratch;
     detectors.lexicon.scan(text, hits);
     triggers.scan(text.as_bytes());
-    let context = Context { bytes: text.as_bytes(), hits };
     let mut sink = Sink { detectors, spans };
 
+    // First what needs no context. What it covers is no context for anything else.
     if sink.is_on(PiiKind::Email) {
         email::find(text, &triggers.ats, &mut sink);
     }
-    if !triggers.colons.is_empty() {
-        if sink.is_on(PiiKind::UrlCredentials) {
-            url::find(text, &triggers.colons, &mut sink);
-        }
-        if sink.is_on(PiiKind::IpAddress) {
-            ip::find_v6(context, &triggers.colons, &mut sink);
-        }
+    if sink.is_on(PiiKind::UrlCredentials) && !triggers.colons.is_empty() {
+        url::find(text, &triggers.colons, &mut sink);
     }
-    if !triggers.groups.is_empty() {
-        numbers::find(context, &mut triggers.groups, &mut sink);
-    }
-
     let mut secrets = secret::Cursor::default();
-    for (i, hit) in context.hits.iter().enumerate() {
+    for hit in hits.iter() {
         match hit.word {
             Word::Password | Word::Token | Word::Pin | Word::Bearer | Word::Pem | Word::Key(_) => {
                 if sink.is_on(PiiKind::Secret) {
                     secret::find(text, *hit, &mut secrets, &mut sink);
                 }
             }
-            Word::Birth if sink.is_on(PiiKind::DateOfBirth) => date::find_birth(text, *hit, &mut sink),
-            Word::Passport | Word::Licence => document::find(context, i, &mut sink),
             Word::At if sink.is_on(PiiKind::Email) => email::find_spelled(text, *hit, &mut sink),
             _ => {}
         }
+    }
+    raise_barriers(sink.spans, hits, barriers);
+
+    let context = Context { bytes: text.as_bytes(), hits, barriers };
+    if sink.is_on(PiiKind::IpAddress) && !triggers.colons.is_empty() {
+        ip::find_v6(context, &triggers.colons, &mut sink);
+    }
+    if !triggers.groups.is_empty() {
+        numbers::find(context, &mut triggers.groups, &mut sink);
+    }
+    for (i, hit) in hits.iter().enumerate() {
+        match hit.word {
+            Word::Birth if sink.is_on(PiiKind::DateOfBirth) => date::find_birth(context, *hit, &mut sink),
+            Word::Passport | Word::Licence => document::find(context, i, &mut sink),
+            _ => {}
+        }
+    }
+}
+
+/// Makes `barriers` the sorted union of the spans, and takes the words inside out of play. Redacted text has
+/// masks there, through which no context reaches, and the second look at a text must see what the first saw.
+fn raise_barriers(spans: &[Span], hits: &mut [Hit], barriers: &mut Vec<(u32, u32)>) {
+    barriers.clear();
+    barriers.extend(spans.iter().map(|span| (span.start, span.end)));
+    barriers.sort_unstable();
+    barriers.dedup_by(|next, last| {
+        let overlaps = next.0 < last.1;
+        if overlaps {
+            last.1 = last.1.max(next.1);
+        }
+        overlaps
+    });
+    for &(start, end) in barriers.iter() {
+        let from = hits.partition_point(|hit| hit.end <= start);
+        hits[from..].iter_mut().take_while(|hit| hit.start < end).for_each(|hit| hit.word = Word::Covered);
     }
 }

@@ -8,6 +8,7 @@ use super::{Sink, card, iban, ip, names, phone, ssn};
 use crate::context::Context;
 use crate::kind::PiiKind;
 use crate::lexicon::Word;
+use crate::mask;
 use crate::scan::{GLUED_LEFT, GLUED_RIGHT, Group, NOT_A_NUMBER, TAKEN};
 
 /// The next group follows behind one of `-./`.
@@ -77,7 +78,7 @@ fn annotate(context: Context<'_>, groups: &mut [Group]) {
 fn joint(gap: &[u8]) -> u8 {
     match gap {
         [b'-' | b'.' | b'/'] => TIGHT,
-        [b' '] => LOOSE,
+        [b' ' | b'(' | b')'] => LOOSE,
         [_] | [] => 0,
         _ if gap.len() <= 4 => {
             let known = gap.iter().all(|b| b" -./()".contains(b));
@@ -99,12 +100,14 @@ fn joint(gap: &[u8]) -> u8 {
 fn glue(context: Context<'_>, start: usize, end: usize) -> u8 {
     let bytes = context.bytes;
     let is_letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+    let letter_before = |at: usize| at > 0 && (is_letter(bytes[at - 1]) || mask::ends_at(bytes, at));
+    let letter_at = |at: usize| bytes.get(at).is_some_and(|&b| is_letter(b)) || mask::starts_at(bytes, at);
     let mut flags = 0;
-    let before = start.checked_sub(1).map(|at| bytes[at]);
-    let attached_at = match before {
-        Some(b) if is_letter(b) => Some(start),
-        Some(b'-' | b'/' | b'\\') if start >= 2 && is_letter(bytes[start - 2]) => Some(start - 1),
+    let attached_at = match start.checked_sub(1).map(|at| bytes[at]) {
+        Some(b'-' | b'/' | b'\\') if letter_before(start - 1) => Some(start - 1),
+        Some(b'.' | b',' | b':') if mask::ends_at(bytes, start - 1) => Some(start - 1),
         Some(b'@' | b'%' | b'\\') => Some(start),
+        _ if letter_before(start) => Some(start),
         _ => None,
     };
     if attached_at.is_some_and(|at| !ends_label(context, at)) {
@@ -116,14 +119,23 @@ fn glue(context: Context<'_>, start: usize, end: usize) -> u8 {
             || bytes[at..].len() >= 3 && bytes[at..at + 3].eq_ignore_ascii_case(b"ext")
     };
     match bytes.get(end) {
-        Some(&b) if is_letter(b) && !is_extension(end) => flags |= GLUED_RIGHT,
-        Some(b'-' | b'/' | b'\\' | b'@') if bytes.get(end + 1).is_some_and(|&b| is_letter(b)) => {
-            flags |= GLUED_RIGHT
+        Some(b'-' | b'/' | b'\\' | b'@') if letter_at(end + 1) && !starts_label(context, end + 1) => {
+            flags |= GLUED_RIGHT;
         }
+        Some(b'.' | b',' | b':') if mask::starts_at(bytes, end + 1) => flags |= GLUED_RIGHT,
         Some(b'%') => flags |= GLUED_RIGHT,
+        Some(_) if letter_at(end) && !is_extension(end) => flags |= GLUED_RIGHT,
         _ => {}
     }
     flags
+}
+
+fn starts_label(context: Context<'_>, at: usize) -> bool {
+    let i = context.hits.partition_point(|hit| (hit.start as usize) < at);
+    context
+        .hits
+        .get(i)
+        .is_some_and(|hit| hit.start as usize == at && matches!(hit.word, Word::Phone | Word::PhonePlace))
 }
 
 fn ends_label(context: Context<'_>, at: usize) -> bool {
@@ -133,15 +145,13 @@ fn ends_label(context: Context<'_>, at: usize) -> bool {
     })
 }
 
-/// `10:30`, `1,250,000`, `$1200`, `1200 €`.
+/// `10:30`, `$1200`, `1200 €`.
 fn is_time_or_amount(bytes: &[u8], start: usize, end: usize) -> bool {
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let len = end - start;
-    let beside = |mark: u8| {
-        (start >= 2 && bytes[start - 1] == mark && digit(start - 2))
-            || (bytes.get(end) == Some(&mark) && digit(end + 1))
-    };
-    if (len <= 2 && beside(b':')) || (len <= 3 && beside(b',')) {
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let behind =
+        start >= 2 && bytes[start - 1] == b':' && (is_digit(start - 2) || mask::ends_at(bytes, start - 1));
+    let before = bytes.get(end) == Some(&b':') && (is_digit(end + 1) || mask::starts_at(bytes, end + 1));
+    if end - start <= 2 && (behind || before) {
         return true;
     }
     let currency =
@@ -212,6 +222,8 @@ fn is_date(bytes: &[u8], chain: &[Group]) -> bool {
         (1..=31).contains(&x) && (1..=12).contains(&y) || (1..=12).contains(&x) && (1..=31).contains(&y)
     };
     match (a.len(), b.len(), c.len()) {
+        // 2024-00-00 stands for a missing date in many systems.
+        (4, 2, 2) => (1800..2200).contains(&value(a)),
         (4, 1 | 2, 1 | 2) => day_and_month(b, c) && (1800..2200).contains(&value(a)),
         (1 | 2, 1 | 2, 4) => day_and_month(a, b) && (1800..2200).contains(&value(c)),
         (2, 2, 2) => day_and_month(a, b) || day_and_month(b, c),

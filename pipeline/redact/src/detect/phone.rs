@@ -5,7 +5,7 @@
 //! A national number therefore needs a notation that people use for phones (`(415) 555-2671`, `030 1234567`) or
 //! a phone word nearby. Behind `+` and a known calling code no context is asked for.
 
-use super::chars::{skip, starts_with};
+use super::chars::{skip, starts_with, word_before};
 use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
 use super::{Sink, names, phone_rules};
 use crate::context::Context;
@@ -71,7 +71,8 @@ fn window(context: Context<'_>, cluster: &[Group], first: usize, sink: &mut Sink
     for &end in ends[..count].iter().rev() {
         let behind = cluster[end - 1].end as usize;
         let window = &cluster[first..end];
-        start.supported |= !start.reference && context.has_after(behind, Word::Phone);
+        start.supported |= !start.reference
+            && (context.has_after(behind, Word::Phone) || context.has_after(behind, Word::PhonePlace));
         let Some((detector, score)) = judge(context, window, &start, sink.regions()) else { continue };
         // The longest window wins, but one that the rules know beats one that only looks right.
         let is_known = detector == names::PHONE_INTERNATIONAL || detector == names::PHONE_NATIONAL;
@@ -101,12 +102,21 @@ fn start(context: Context<'_>, cluster: &[Group], first: usize) -> Start {
         _ => (digits_at, false),
     };
     // a+49: a sum, not a number
-    let plus = plus && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric());
-    let label =
-        context.label(at, |word| !matches!(word, Word::Phone | Word::Reference | Word::Card | Word::Ssn));
-    let reference =
-        matches!(label, Some(Word::Reference | Word::Card | Word::Ssn)) || before(1) == Some(b'#');
-    let labelled = label == Some(Word::Phone);
+    let plus = plus && !word_before(bytes, at);
+    let label = context.label(at, |word| {
+        !matches!(word, Word::Phone | Word::PhonePlace | Word::Reference | Word::Card | Word::Ssn)
+    });
+    let behind_colon = || bytes[..at].iter().rev().find(|&&b| b != b' ') == Some(&b':');
+    let labelled = label == Some(Word::Phone) || (label == Some(Word::PhonePlace) && behind_colon());
+    // What a longer number in pieces is called holds for its pieces, too.
+    let inherited = first > 0
+        && !labelled
+        && context
+            .label(cluster[0].start as usize, |_| false)
+            .is_some_and(|word| matches!(word, Word::Reference | Word::Card));
+    let reference = matches!(label, Some(Word::Reference | Word::Card | Word::Ssn))
+        || before(1) == Some(b'#')
+        || inherited;
     let supported = labelled || (!reference && context.has_before(at, Word::Phone));
     Start {
         at: if plus || before(1) == Some(b'(') { at } else { digits_at },

@@ -208,6 +208,10 @@ const VALUE_MAX: usize = 256;
 
 fn assigned(text: &str, hit: Hit, cursor: &mut Cursor, sink: &mut Sink<'_>) {
     let bytes = text.as_bytes();
+    // A cursor into a list is no credential: page_token, nextPageToken
+    if hit.word == Word::Token && follows_page(&bytes[..hit.start as usize]) {
+        return;
+    }
     // Finish the word: passwords, tokens, secret_key, apiKeyId
     let word_end = skip(bytes, hit.end as usize, 16, |b| b.is_ascii_alphanumeric() || b == b'_');
     let Some((joint, at)) = joint(bytes, word_end) else { return };
@@ -225,6 +229,10 @@ fn assigned(text: &str, hit: Hit, cursor: &mut Cursor, sink: &mut Sink<'_>) {
     }
     if quote.is_none() {
         end = floor_boundary(text, end);
+        // Cut short by a mask: what was one value with the masked part is none without it.
+        if bytes.get(end) == Some(&b'[') && bytes.get(end + 1).is_some_and(u8::is_ascii_uppercase) {
+            return;
+        }
         // Punctuation of the sentence; an exclamation mark is part of many passwords.
         end -= bytes[start..end].iter().rev().take_while(|b| matches!(b, b'.' | b':' | b'?' | b'*')).count();
     }
@@ -245,6 +253,11 @@ fn assigned(text: &str, hit: Hit, cursor: &mut Cursor, sink: &mut Sink<'_>) {
     if sink.push(start, end, detector, score) {
         cursor.until = end;
     }
+}
+
+fn follows_page(before: &[u8]) -> bool {
+    let before = before.strip_suffix(b"_").or_else(|| before.strip_suffix(b"-")).unwrap_or(before);
+    before.len() >= 4 && before[before.len() - 4..].eq_ignore_ascii_case(b"page")
 }
 
 /// Reads what joins a word to its value; tells where the value starts.

@@ -2,9 +2,9 @@
 //! webhook addresses that are secrets by themselves. The whole URL is reported, since what is left of it would
 //! still say where the credential fits.
 
-use super::chars::{skip, skip_all, skip_back};
+use super::chars::{skip, skip_back};
 use super::{Sink, names};
-use crate::context::has_mask;
+use crate::mask;
 
 /// RFC 3986 sets no limit; host names have 253 bytes, user information seldom more.
 const AUTHORITY_MAX: usize = 512;
@@ -36,7 +36,7 @@ pub(super) fn find(text: &str, colons: &[u32], sink: &mut Sink<'_>) {
         // were read with it, so that each byte is visited once.
         let is_outer = colon >= seen_until;
         if is_outer {
-            seen_until = skip_all(bytes, colon + 3, is_url);
+            seen_until = url_end(bytes, colon + 3);
             end = skip_back(bytes, seen_until, 8, |b| b".,;:!?)]}'*_".contains(&b)).max(colon + 3);
         }
         let authority_start = colon + 3;
@@ -61,6 +61,15 @@ pub(super) fn find(text: &str, colons: &[u32], sink: &mut Sink<'_>) {
     }
 }
 
+/// A mask ends a URL: what it hides may have held a space.
+fn url_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = at;
+    while bytes.get(end).is_some_and(|&b| is_url(b)) && !mask::starts_at(bytes, end) {
+        end += 1;
+    }
+    end
+}
+
 fn is_url(byte: u8) -> bool {
     byte > b' ' && byte != 0x7F && !b"\"<>`\\^{|}".contains(&byte)
 }
@@ -68,7 +77,7 @@ fn is_url(byte: u8) -> bool {
 fn has_user_secret(authority: &[u8]) -> bool {
     let Some(at) = memchr::memrchr(b'@', authority) else { return false };
     let user_info = &authority[..at];
-    if at + 1 == authority.len() || has_mask(user_info) {
+    if at + 1 == authority.len() {
         return false;
     }
     match memchr::memchr(b':', user_info) {
@@ -81,7 +90,7 @@ fn has_secret_parameter(rest: &[u8]) -> bool {
     rest.split(|b| b"?&#;".contains(b)).skip(1).any(|parameter| {
         let Some(equals) = memchr::memchr(b'=', parameter) else { return false };
         let (name, value) = (&parameter[..equals], &parameter[equals + 1..]);
-        name.len() <= 64 && is_secret_parameter(name, value) && !has_mask(value)
+        name.len() <= 64 && is_secret_parameter(name, value)
     })
 }
 
