@@ -98,6 +98,14 @@ pub enum Error {
         /// The last telling line of the log.
         tail: String,
     },
+    /// The data directory belongs to a process that runs.
+    #[error("the data of {what} is in use: another process holds {lock}; stop that one first")]
+    InUse {
+        /// Which part.
+        what: String,
+        /// The lock file.
+        lock: PathBuf,
+    },
     /// A part did not become ready in time.
     #[error("{what} was not ready after {seconds} s: {detail}; its log is {log}")]
     NotReady {

@@ -19,8 +19,8 @@
 //! - We exit as the child did: its code, or 128 + the signal's number; 64 for wrong usage, 75 when the lock is
 //!   still held, 71 when the child can't be started.
 //!
-//! It is a binary of its own (`deskstream-guard`) and not a subcommand: test binaries need it too, and it is
-//! then a 1 MB process that builds in a second.
+//! It is a binary of its own (`deskstream-guard`) and not a subcommand of the product's: the tests of every crate
+//! need it, and must not wait for the whole workspace to be linked for it.
 //!
 //! No `unsafe`, hence no `pre_exec`: the guard starts *itself* with `--exec`, which sets the death signal and
 //! then becomes the program, keeping pid and group.

@@ -1,3 +1,4 @@
+//! The embedded default of the platform: real Apache Kafka, a Confluent-compatible schema registry and the
 //! real ClickHouse engine, fetched once, started on loopback, health-checked and stopped by us.
 //!
 //! Contract:
@@ -13,17 +14,24 @@
 
 pub mod artifacts;
 pub mod binaries;
+pub mod clickhouse;
 mod error;
 pub mod guard;
+pub mod http;
 pub mod kafka;
+pub mod platform;
 pub mod ports;
 pub mod process;
 pub mod progress;
+pub mod registry;
 pub mod tools;
 
+pub use clickhouse::{ClickHouse, ClickHouseEndpoint, ClickHouseOptions};
 pub use error::Error;
 pub use kafka::{Kafka, KafkaOptions};
+pub use platform::{Platform, PlatformOptions};
 pub use progress::Progress;
+pub use registry::{Registry, RegistryOptions};
 
 /// What the fallible functions of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

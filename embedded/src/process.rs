@@ -89,12 +89,7 @@ impl Supervised {
             let status = guard.wait().map_err(Error::file("wait for the guard of", &spec.program))?;
             let what = spec.name.clone();
             if status.code() == Some(i32::from(guard::EXIT_LOCKED)) {
-                return Err(Error::Exited {
-                    what,
-                    status: "its data is in use".into(),
-                    log: spec.log.clone(),
-                    tail: format!("another process holds {}; stop it first", spec.lock.display()),
-                });
+                return Err(Error::InUse { what, lock: spec.lock.clone() });
             }
             return Err(Error::Exited { what, status: status.to_string(), tail: tail(&spec.log), log: spec.log.clone() });
         };

@@ -167,9 +167,20 @@ async fn a_broker_that_cannot_start_says_why() {
 async fn the_same_directory_is_not_used_twice() {
     let kafka = Kafka::start(temporary(1)).await.unwrap();
     let directory = kafka.log_file(1).ancestors().nth(3).unwrap().to_owned();
-    let error = Kafka::start(KafkaOptions::new(directory)).await.unwrap_err().to_string();
+    let second = KafkaOptions { start_timeout: Duration::from_millis(500), ..KafkaOptions::new(directory) };
+    let error = Kafka::start(second).await.unwrap_err().to_string();
     assert!(error.contains("another process holds"), "{error}");
     drop(kafka);
+}
+
+/// A child that does not outlive a failed test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The test binary plays a process that starts Kafka and is then killed with -9.
@@ -184,19 +195,19 @@ async fn kill_9_of_the_process_takes_the_broker_along() {
         }
     }
     let directory = tempfile::tempdir().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kill_9_of_the_process_takes_the_broker_along"])
         .env(ROLE, directory.path())
         .spawn()
         .unwrap();
+    let child = Ended(child);
     let pid_file = directory.path().join("pid");
     let deadline = Instant::now() + Duration::from_secs(60);
     while !pid_file.exists() {
         assert!(Instant::now() < deadline, "the child never started Kafka");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(child);
     // A successor at once: it waits for the predecessor's end, then has its data.
     let kafka = Kafka::start(KafkaOptions::new(directory.path())).await.unwrap();
     let old = std::fs::read_to_string(&pid_file).unwrap();

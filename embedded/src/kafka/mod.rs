@@ -23,6 +23,8 @@ pub(crate) mod cds;
 mod config;
 mod ready;
 
+pub(crate) use ready::Quiet;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -134,7 +136,7 @@ impl Kafka {
             .collect();
         if !cluster.nodes.iter().all(|node| ports::is_free(node.broker) && ports::is_free(node.controller)) {
             // Either taken by a stranger, or our predecessor is just ending: the guard's lock tells which.
-            wait_for_predecessor(data_dir, &options);
+            wait_for_predecessor(data_dir, &options)?;
             cluster.replace_taken_ports()?;
         }
         let mut kafka = Self { options, dist, cluster, nodes };
@@ -431,15 +433,19 @@ impl Cluster {
 }
 
 /// Gives a broker that is just ending (its parent was killed a moment ago) the time to free its ports.
-fn wait_for_predecessor(data_dir: &Path, options: &KafkaOptions) {
-    let deadline = Instant::now() + options.start_timeout.min(Duration::from_secs(20));
+fn wait_for_predecessor(data_dir: &Path, options: &KafkaOptions) -> Result<()> {
+    let deadline = Instant::now() + options.start_timeout.min(Duration::from_secs(25));
     for id in 1..=options.nodes {
         let lock = data_dir.join(format!("node-{id}/lock"));
-        let Ok(file) = fs::OpenOptions::new().write(true).open(lock) else { continue };
-        while file.try_lock().is_err() && Instant::now() < deadline {
+        let Ok(file) = fs::OpenOptions::new().write(true).open(&lock) else { continue };
+        while file.try_lock().is_err() {
+            if Instant::now() >= deadline {
+                return Err(Error::InUse { what: format!("Kafka node {id}"), lock });
+            }
             thread::sleep(Duration::from_millis(50));
         }
     }
+    Ok(())
 }
 
 /// Runs blocking work beside the runtime.

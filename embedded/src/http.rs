@@ -1,0 +1,22 @@
+//! The HTTP client for health checks.
+
+use std::time::Duration;
+
+use crate::{Error, Result};
+
+/// Chooses the TLS implementation (ring) for the whole process; harmless when called again.
+pub fn install_tls() {
+    // An error means that one is chosen already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client that gives up soon and goes to nobody else: no proxy, no redirect.
+pub fn client() -> Result<reqwest::Client> {
+    install_tls();
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| Error::Option { option: "TLS", detail: error.to_string() })
+}
