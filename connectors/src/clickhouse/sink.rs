@@ -1,0 +1,502 @@
+//! The sink of one table: takes a topic's partitions in order, collects, cuts and has batches delivered.
+//!
+//! One task does all of it but the waiting: inserts, commits and questions to the broker run beside it and report back.
+
+use super::batch::{Limits, Refused};
+use super::insert::{Abandoned, Deliver};
+use super::lane::{Admission, Lane};
+use super::metrics;
+use super::owner::{Change, Owner};
+use super::position::{self, Committed, Start};
+use super::rows::Table;
+use crate::http::Backoff;
+use crate::kafka::DeadLetterSink;
+use deskstream_runtime::config::Config;
+use deskstream_runtime::health::Part;
+use deskstream_runtime::{Process, kafka};
+use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
+use deskstream_schemas::{Cleanup, DecodeError, Decoder, EnrichedTicket, Subject};
+use futures::FutureExt;
+use rdkafka::consumer::{Consumer, StreamConsumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A schema that is being fetched is asked for again after this time.
+const SCHEMA_RETRY: Duration = Duration::from_millis(50);
+const CONSUME_RETRY: Duration = Duration::from_millis(500);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+
+/// Records taken between two looks at what is due.
+const STEP: usize = 512;
+
+/// Decoded, a record takes about this many times its size on the wire, and this much for its own.
+const MEMORY_FACTOR: usize = 2;
+const MEMORY_PER_RECORD: usize = 512;
+
+/// A sink could not start.
+#[derive(Debug, thiserror::Error)]
+#[error("subscribe to topic {topic} as group {group}")]
+pub struct SinkError {
+    topic: String,
+    group: String,
+    #[source]
+    source: Box<KafkaError>,
+}
+
+/// How sinks behave.
+#[derive(Debug, Clone)]
+pub struct SinkOptions {
+    /// The consumer groups' common start; the table's name is added.
+    pub group: String,
+    /// Most rows of an insert.
+    pub batch_rows: usize,
+    /// Most bytes of an insert.
+    pub batch_bytes: usize,
+    /// The longest a record waits for others.
+    pub batch_age: Duration,
+    /// The most bytes a sink holds; beyond this its partitions wait.
+    pub buffer_bytes: usize,
+    /// Inserts of one table at the same time.
+    pub inserts: usize,
+    /// How long inserts under way may go on at the end.
+    pub drain: Duration,
+}
+
+impl SinkOptions {
+    /// What the configuration says.
+    pub fn new(config: &Config) -> Self {
+        let clickhouse = &config.clickhouse;
+        Self {
+            group: format!("{}.clickhouse", config.pipeline.group),
+            // ClickHouse cuts blocks at about a million rows and 256 MiB: a batch stays well below.
+            batch_rows: clickhouse.batch_rows.min(500_000),
+            batch_bytes: clickhouse.batch_bytes.0.min(128 << 20),
+            batch_age: clickhouse.batch_age,
+            buffer_bytes: clickhouse.batch_bytes.0.saturating_mul(4),
+            inserts: 2,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The sink of the table of `T`.
+pub struct TableSink<T: Table> {
+    deliver: Arc<Deliver>,
+    decoder: Decoder<T>,
+    limits: Limits,
+    buffer_bytes: usize,
+    drain: Duration,
+    /// Records of a compacted topic may vanish from a range that was planned.
+    compacted: bool,
+    lanes: HashMap<i32, Lane<T>>,
+    next_id: u64,
+    changes: mpsc::UnboundedReceiver<Change>,
+    tasks: JoinSet<Ended>,
+    part: Part,
+}
+
+/// What a task reports.
+enum Ended {
+    Opened(Vec<(i32, u64, Result<Start, position::Refusal>)>),
+    Delivered(i32, u64, Result<(), Abandoned>),
+    Nothing,
+}
+
+/// Whether a record was taken in.
+#[derive(PartialEq, Eq)]
+enum Taken {
+    Yes,
+    NotYet,
+}
+
+impl<T: Table> TableSink<T> {
+    /// Subscribes to the topic of `T`.
+    ///
+    /// # Panics
+    /// If `T` is no topic's record ([`Subject::Content`]).
+    pub fn new(
+        process: &Process,
+        options: &SinkOptions,
+        dead_letters: Option<DeadLetterSink>,
+    ) -> Result<Self, SinkError> {
+        let Subject::Value(kind) = T::SUBJECT else { panic!("{:?} is no topic's record", T::SUBJECT) };
+        let topic = process.topics.name(kind);
+        let group = format!("{}.{}", options.group, T::TABLE);
+        let mut config = kafka::consumer(&process.config.kafka, &group);
+        config
+            .set("enable.partition.eof", "true")
+            .set("statistics.interval.ms", "5000")
+            // What librdkafka fetches ahead is memory too.
+            .set(
+                "queued.max.messages.kbytes",
+                (options.buffer_bytes / 1024).clamp(8 * 1024, 64 * 1024).to_string(),
+            );
+        let kip_848 = process.config.kafka.properties.get("group.protocol").is_some_and(|p| p == "consumer");
+        if !kip_848 {
+            // Partitions that stay with their member are not interrupted by a rebalance.
+            config.set("partition.assignment.strategy", "cooperative-sticky");
+        }
+        let failed =
+            |source| SinkError { topic: topic.clone(), group: group.clone(), source: Box::new(source) };
+        let (sender, changes) = mpsc::unbounded_channel();
+        let consumer: StreamConsumer<Owner> =
+            config.create_with_context(Owner::new(T::TABLE, sender)).map_err(failed)?;
+        consumer.subscribe(&[topic.as_str()]).map_err(failed)?;
+        let part = process.health.part(T::TABLE);
+        Ok(Self {
+            deliver: Arc::new(Deliver {
+                consumer,
+                client: super::client(&process.config.clickhouse),
+                topic,
+                dead_letters,
+                part: part.clone(),
+                slots: Semaphore::new(options.inserts),
+                shutdown: process.shutdown.clone(),
+            }),
+            decoder: Decoder::new(Arc::clone(&process.registry)),
+            limits: Limits { rows: options.batch_rows, bytes: options.batch_bytes, age: options.batch_age },
+            buffer_bytes: options.buffer_bytes,
+            drain: options.drain,
+            compacted: matches!(kind.cleanup(), Cleanup::Compact | Cleanup::CompactDelete(_)),
+            lanes: HashMap::new(),
+            next_id: 0,
+            changes,
+            tasks: JoinSet::new(),
+            part,
+        })
+    }
+
+    /// Runs until shutdown; then inserts under way may end, and the group is left.
+    pub async fn run(mut self) {
+        let deliver = Arc::clone(&self.deliver);
+        // Asked to do nothing: a partition that comes will make it ready.
+        self.part.ready();
+        loop {
+            let wake = self.advance();
+            tokio::select! {
+                biased;
+                () = deliver.shutdown.cancelled() => break,
+                Some(change) = self.changes.recv() => self.changed(change),
+                Some(ended) = self.tasks.join_next() => self.ended(ended.unwrap_or(Ended::Nothing)),
+                received = deliver.consumer.recv() => {
+                    self.received(received).await;
+                    for _ in 1..STEP {
+                        let Some(received) = deliver.consumer.recv().now_or_never() else { break };
+                        self.received(received).await;
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+        drop(deliver);
+        self.finish().await;
+    }
+
+    async fn received(&mut self, received: Result<BorrowedMessage<'_>, KafkaError>) {
+        match received {
+            Ok(message) => self.message(&message),
+            Err(KafkaError::PartitionEOF(partition)) => {
+                if let Some(lane) = self.lanes.get_mut(&partition) {
+                    lane.at_end = lane.is_open();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(table = T::TABLE, %error, "consuming failed, going on");
+                tokio::time::sleep(CONSUME_RETRY).await;
+            }
+        }
+    }
+
+    fn message(&mut self, message: &BorrowedMessage<'_>) {
+        let partition = message.partition();
+        if !self.lanes.contains_key(&partition) {
+            // The callback that gave us the partition ran a moment ago, within the poll that gave us the record.
+            while let Ok(change) = self.changes.try_recv() {
+                self.changed(change);
+            }
+        }
+        // No lane: it was taken away a moment ago.
+        let Some(lane) = self.lanes.get_mut(&partition) else { return };
+        lane.at_end = false;
+        let must_wait = !lane.is_open() || !lane.waiting.is_empty();
+        if must_wait || take(&self.decoder, &self.part, partition, lane, message) == Taken::NotYet {
+            lane.waiting.push_back(message.detach());
+        }
+    }
+
+    fn changed(&mut self, change: Change) {
+        match change {
+            Change::Gained(partitions) => {
+                let mut opening = Vec::with_capacity(partitions.len());
+                for partition in partitions {
+                    self.next_id += 1;
+                    // Not a child of shutdown, which lets inserts end: only the loss of the partition cancels them.
+                    self.lanes.insert(partition, Lane::opening(self.next_id, CancellationToken::new()));
+                    opening.push((partition, self.next_id));
+                }
+                self.tasks.spawn(open(Arc::clone(&self.deliver), opening));
+            }
+            Change::Lost(partitions) => {
+                for partition in partitions {
+                    if let Some(lane) = self.lanes.remove(&partition) {
+                        lane.cancel.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Opened(starts) => {
+                for (partition, id, start) in starts {
+                    let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.id == id) else {
+                        continue;
+                    };
+                    match start {
+                        Ok(start) => {
+                            tracing::info!(table = T::TABLE, partition, done = start.done, redo = ?start.redo, "partition taken up");
+                            lane.open(start);
+                        }
+                        Err(refusal) => refuse(lane, &self.part, T::TABLE, partition, &refusal),
+                    }
+                }
+            }
+            Ended::Delivered(partition, id, outcome) => {
+                let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.id == id) else { return };
+                match outcome {
+                    Ok(()) => lane.inserted(),
+                    Err(Abandoned) => {
+                        tracing::debug!(table = T::TABLE, partition, "batch left to whoever comes next")
+                    }
+                }
+            }
+            Ended::Nothing => {}
+        }
+    }
+
+    /// Takes in what waits, has what is due delivered, holds back what does not fit. Gives the time to look again.
+    fn advance(&mut self) -> Instant {
+        let now = Instant::now();
+        let mut wake = now + Duration::from_secs(1);
+        for (&partition, lane) in &mut self.lanes {
+            loop {
+                let took = take_waiting(&self.decoder, &self.part, partition, lane, &self.limits);
+                let at_end = lane.at_end && lane.waiting.is_empty() && self.compacted;
+                let Some((cut, plan)) = lane.cut(&self.limits, now, at_end, T::partition_key) else {
+                    if !took {
+                        break;
+                    }
+                    continue;
+                };
+                let (deliver, id, cancel) = (Arc::clone(&self.deliver), lane.id, lane.cancel.clone());
+                self.tasks.spawn(async move {
+                    Ended::Delivered(partition, id, deliver.deliver(partition, cut, plan, cancel).await)
+                });
+            }
+            if lane.is_open() && !lane.waiting.is_empty() {
+                wake = wake.min(now + SCHEMA_RETRY);
+            }
+            if let Some(deadline) = lane.deadline(&self.limits) {
+                wake = wake.min(deadline);
+            }
+        }
+        self.hold_back();
+        wake
+    }
+
+    /// Pauses partitions that have no room, and resumes those that have it again.
+    fn hold_back(&mut self) {
+        let held: usize = self.lanes.values().map(Lane::bytes).sum();
+        let rows: usize = self.lanes.values().map(Lane::rows).sum();
+        let too_much = held >= self.buffer_bytes;
+        let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for (&partition, lane) in &mut self.lanes {
+            let no_room = too_much || !lane.waiting.is_empty() || lane.is_full(&self.limits);
+            if no_room != lane.paused {
+                lane.paused = no_room;
+                let list = if no_room { &mut pause } else { &mut resume };
+                list.add_partition(&self.deliver.topic, partition);
+            }
+        }
+        for (list, pausing) in [(&pause, true), (&resume, false)] {
+            if list.count() == 0 {
+                continue;
+            }
+            let done =
+                if pausing { self.deliver.consumer.pause(list) } else { self.deliver.consumer.resume(list) };
+            if let Err(error) = done {
+                // Such a partition has just been taken away.
+                tracing::debug!(table = T::TABLE, %error, pausing, "pausing or resuming partitions");
+            }
+        }
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics::BUFFERED_BYTES.with_label_values(&[T::TABLE]).set(gauge(held));
+        metrics::BUFFERED_ROWS.with_label_values(&[T::TABLE]).set(gauge(rows));
+        let paused = self.lanes.values().filter(|lane| lane.paused).count();
+        metrics::PAUSED.with_label_values(&[T::TABLE]).set(gauge(paused));
+    }
+
+    async fn finish(mut self) {
+        self.part.not_ready("shutting down");
+        let deadline = Instant::now() + self.drain;
+        while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {}
+        for lane in self.lanes.values() {
+            lane.cancel.cancel();
+        }
+        self.tasks.shutdown().await;
+        let deliver = self.deliver;
+        // Leaving the group waits for the broker.
+        drop(tokio::task::spawn_blocking(move || drop(deliver)).await);
+    }
+}
+
+/// Takes in what waits, in order; true if something was taken.
+fn take_waiting<T: Table>(
+    decoder: &Decoder<T>,
+    part: &Part,
+    partition: i32,
+    lane: &mut Lane<T>,
+    limits: &Limits,
+) -> bool {
+    let mut took = false;
+    while lane.is_open() && !lane.is_full(limits) {
+        let Some(message) = lane.waiting.pop_front() else { break };
+        if take(decoder, part, partition, lane, &message) == Taken::NotYet {
+            lane.waiting.push_front(message);
+            break;
+        }
+        took = true;
+    }
+    took
+}
+
+fn take<T: Table>(
+    decoder: &Decoder<T>,
+    part: &Part,
+    partition: i32,
+    lane: &mut Lane<T>,
+    message: &impl Message,
+) -> Taken {
+    let offset = message.offset();
+    match lane.admit(offset) {
+        Ok(Admission::Next) => {}
+        Ok(Admission::BehindPlan) => return Taken::NotYet,
+        Err(refusal) => {
+            refuse(lane, part, T::TABLE, partition, &refusal);
+            return Taken::Yes;
+        }
+    }
+    let Some(batch) = lane.batch() else { return Taken::NotYet };
+    let now = Instant::now();
+    let Some(payload) = message.payload() else {
+        // A tombstone of a compacted topic: ClickHouse keeps what it has.
+        batch.pass(offset, 0, now);
+        return Taken::Yes;
+    };
+    match decoder.decode(payload) {
+        Ok(record) => batch.push(offset, record, payload.len() * MEMORY_FACTOR + MEMORY_PER_RECORD, now),
+        Err(DecodeError::Pending { .. }) => return Taken::NotYet,
+        Err(error) => batch.refuse(
+            Refused {
+                offset,
+                key: message.key().map(<[u8]>::to_vec),
+                payload: payload.to_vec(),
+                reason: error.reason(),
+                error: error.to_string(),
+            },
+            now,
+        ),
+    }
+    Taken::Yes
+}
+
+fn refuse<T>(lane: &mut Lane<T>, part: &Part, table: &str, partition: i32, refusal: &position::Refusal) {
+    tracing::error!(table, partition, %refusal, "partition refused: it stands still until somebody acts");
+    part.not_ready(format!("partition {partition} of {table}: {refusal}"));
+    lane.refuse();
+}
+
+/// Asks the broker where partitions stand, again and again.
+async fn open(deliver: Arc<Deliver>, opening: Vec<(i32, u64)>) -> Ended {
+    for wait in BACKOFF.waits() {
+        let (asked, partitions) = (Arc::clone(&deliver), opening.clone());
+        match tokio::task::spawn_blocking(move || ask(&asked, &partitions)).await {
+            Ok(Ok(starts)) => return Ended::Opened(starts),
+            Ok(Err(error)) => {
+                tracing::warn!(topic = deliver.topic, %error, "asking where partitions stand, trying again")
+            }
+            Err(error) => {
+                tracing::error!(topic = deliver.topic, %error, "reading the group's metadata: another program uses the group?")
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = deliver.shutdown.cancelled() => break,
+        }
+    }
+    Ended::Nothing
+}
+
+type Starts = Vec<(i32, u64, Result<Start, position::Refusal>)>;
+
+fn ask(deliver: &Deliver, opening: &[(i32, u64)]) -> Result<Starts, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(opening.len());
+    for (partition, _) in opening {
+        list.add_partition(&deliver.topic, *partition);
+    }
+    let committed = deliver.consumer.committed_offsets(list, BROKER_TIMEOUT)?;
+    let mut starts = Vec::with_capacity(opening.len());
+    for &(partition, id) in opening {
+        let Some(element) = committed.find_partition(&deliver.topic, partition) else { continue };
+        element.error()?;
+        let position = match element.offset() {
+            Offset::Offset(next) => Some(Committed::read(next, element.metadata())),
+            _ => None,
+        };
+        let (low, high) = deliver.consumer.fetch_watermarks(&deliver.topic, partition, BROKER_TIMEOUT)?;
+        starts.push((
+            partition,
+            id,
+            position.transpose().and_then(|position| position::start(position, low, high)),
+        ));
+    }
+    Ok(starts)
+}
+
+/// Runs the sinks of all tables until shutdown.
+pub async fn run_all(
+    process: &Process,
+    options: &SinkOptions,
+    dead_letters: Option<DeadLetterSink>,
+) -> Result<(), SinkError> {
+    let events = TableSink::<EnrichedTicket>::new(process, options, dead_letters.clone())?;
+    let windows = TableSink::<Window>::new(process, options, dead_letters.clone())?;
+    let alerts = TableSink::<Alert>::new(process, options, dead_letters.clone())?;
+    let audit = TableSink::<AuditRecord>::new(process, options, dead_letters.clone())?;
+    let letters = TableSink::<DeadLetter>::new(process, options, None)?;
+    let outcomes = TableSink::<Outcome>::new(process, options, dead_letters)?;
+    let mut sinks = JoinSet::new();
+    sinks.spawn(events.run());
+    sinks.spawn(windows.run());
+    sinks.spawn(alerts.run());
+    sinks.spawn(audit.run());
+    sinks.spawn(letters.run());
+    sinks.spawn(outcomes.run());
+    while let Some(ended) = sinks.join_next().await {
+        if let Err(error) = ended {
+            // A bug: the other sinks go on, and readiness tells.
+            tracing::error!(%error, "a ClickHouse sink ended by itself");
+        }
+    }
+    Ok(())
+}
