@@ -7,8 +7,19 @@ use deskstream_runtime::Process;
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
 use deskstream_runtime::seal::Vault;
-use deskstream_schemas::{Encoder, Sealed, TicketContent, TicketEvent};
+use deskstream_schemas::{Encoder, Platform, Sealed, TicketContent, TicketEvent, ticket_key};
 use std::sync::Arc;
+use uuid::Uuid;
+
+/// Namespace of event ids that we derive ourselves.
+const EVENT_IDS: Uuid = Uuid::from_u128(0x5b9a_1d2e_6c0f_4f6b_9a63_de5c_57a1_0001);
+
+/// The id of an event whose source gives it none: a UUIDv5 of tenant, platform, ticket and version, so that
+/// whoever reads the same state of the same ticket again arrives at the same id.
+pub fn event_id(tenant: &str, platform: Platform, ticket_id: &str, version: i64) -> String {
+    let name = format!("{}/{version}", ticket_key(tenant, platform, ticket_id));
+    Uuid::new_v5(&EVENT_IDS, name.as_bytes()).to_string()
+}
 
 /// Takes the place of `content` until [`EventSink`] seals it.
 pub fn unsealed() -> Sealed {

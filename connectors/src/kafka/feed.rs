@@ -7,6 +7,7 @@ use super::progress::{Progress, Ticket};
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
+use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{DecodeError, Decoder, EVERY_TENANT, Record, Stage, Subject};
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -15,6 +16,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
 use rdkafka::{ClientContext, Statistics};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,9 @@ use xxhash_rust::xxh3::xxh3_64;
 const SCHEMA_RETRY: Duration = Duration::from_millis(50);
 const DEAD_LETTER_RETRY: Duration = Duration::from_secs(1);
 const CONSUME_RETRY: Duration = Duration::from_millis(500);
+
+/// How far the clock of whoever wrote a record may be ahead of ours.
+const CLOCK_DIFFERENCE_MS: i64 = 10_000;
 
 /// How a feed behaves.
 #[derive(Debug, Clone)]
@@ -39,12 +44,33 @@ pub struct FeedOptions {
     pub queue: usize,
     /// How long running handlers may take to end on shutdown.
     pub drain: Duration,
+    /// Which records concern this feed, by key; the others are passed over unread.
+    pub concerns: fn(scope: &str, key: &[u8]) -> bool,
+    /// What `concerns` is asked with.
+    pub scope: String,
 }
 
 impl FeedOptions {
     /// A feed with room for 64 keys at once and 1,024 records.
     pub fn new(name: &'static str, group: impl Into<String>) -> Self {
-        Self { name, group: group.into(), concurrency: 64, queue: 1024, drain: Duration::from_secs(10) }
+        Self {
+            name,
+            group: group.into(),
+            concurrency: 64,
+            queue: 1024,
+            drain: Duration::from_secs(10),
+            concerns: |_, _| true,
+            scope: String::new(),
+        }
+    }
+
+    /// Keeps to the records of one tenant, whose keys [`deskstream_schemas::ticket_key`] made. With a group of its
+    /// own, a tenant whose service is slow then holds up no other.
+    #[must_use]
+    pub fn of_tenant(mut self, tenant: &str) -> Self {
+        self.scope = format!("{tenant}/");
+        self.concerns = |scope, key| key.starts_with(scope.as_bytes());
+        self
     }
 }
 
@@ -60,7 +86,7 @@ pub enum FeedError {
         group: String,
         /// Why.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
 }
 
@@ -79,6 +105,8 @@ pub struct Received<T> {
     pub offset: i64,
     /// How often the handler was called for it before.
     pub tries: u32,
+    /// Whether another process, or this one before it lost the partition, may have handled it already.
+    pub maybe_repeated: bool,
 }
 
 impl<T> Received<T> {
@@ -146,9 +174,12 @@ impl<T: Record + Sync> Feed<T> {
             // Partitions that stay with their member are not interrupted by a rebalance.
             config.set("partition.assignment.strategy", "cooperative-sticky");
         }
-        let failed =
-            |source| FeedError::Subscribe { topic: topic.clone(), group: options.group.clone(), source };
-        let context = Context { name: options.name, progress: Mutex::default() };
+        let failed = |source| FeedError::Subscribe {
+            topic: topic.clone(),
+            group: options.group.clone(),
+            source: Box::new(source),
+        };
+        let context = Context { name: options.name, state: Mutex::default() };
         let consumer: StreamConsumer<Context> = config.create_with_context(context).map_err(failed)?;
         consumer.subscribe(&[topic.as_str()]).map_err(failed)?;
         Ok(Self {
@@ -190,7 +221,7 @@ impl<T: Record + Sync> Feed<T> {
                 // Polled even while paused: this is what keeps us in the group.
                 message = self.consumer.recv() => match message {
                     Ok(message) => {
-                        running.take(self.begin(&message), &message);
+                        self.take(&mut running, &message);
                         self.part.ready();
                         // A rebalance may have brought a partition that is not paused yet.
                         paused = paused && self.pause(true);
@@ -207,8 +238,19 @@ impl<T: Record + Sync> Feed<T> {
         self.drain(running).await;
     }
 
-    fn begin(&self, message: &BorrowedMessage<'_>) -> Ticket {
-        self.consumer.context().progress.lock().begin(message.partition(), message.offset())
+    fn take(&self, running: &mut Running, message: &BorrowedMessage<'_>) {
+        let (ticket, assigned_at) = {
+            let mut state = self.consumer.context().state.lock();
+            let assigned_at = state.assigned_at.get(&message.partition()).copied().unwrap_or(i64::MAX);
+            (state.progress.begin(message.partition(), message.offset()), assigned_at)
+        };
+        if !(self.options.concerns)(&self.options.scope, message.key().unwrap_or_default()) {
+            self.finish(ticket);
+            return;
+        }
+        let written_at = message.timestamp().to_millis().unwrap_or(0);
+        let maybe_repeated = written_at < assigned_at.saturating_add(CLOCK_DIFFERENCE_MS);
+        running.take(Work { ticket, message: message.detach(), maybe_repeated });
     }
 
     /// Pauses or resumes every partition; gives whether they are paused now.
@@ -235,7 +277,7 @@ impl<T: Record + Sync> Feed<T> {
     }
 
     fn finish(&self, ticket: Ticket) {
-        let Some(offset) = self.consumer.context().progress.lock().finish(ticket) else { return };
+        let Some(offset) = self.consumer.context().state.lock().progress.finish(ticket) else { return };
         // librdkafka wants the offset of the last record, and stores the one behind it.
         if let Err(error) = self.consumer.store_offset(&self.topic, ticket.partition, offset - 1) {
             tracing::debug!(feed = self.options.name, %error, "offset of a partition that is no longer ours");
@@ -276,12 +318,13 @@ struct Running {
     name: &'static str,
     lanes: Lanes<Work>,
     tasks: JoinSet<bool>,
-    out: std::collections::HashMap<Id, (u64, Ticket)>,
+    out: HashMap<Id, (u64, Ticket)>,
 }
 
 struct Work {
     ticket: Ticket,
     message: OwnedMessage,
+    maybe_repeated: bool,
 }
 
 impl Running {
@@ -290,14 +333,14 @@ impl Running {
             name: options.name,
             lanes: Lanes::new(options.concurrency),
             tasks: JoinSet::new(),
-            out: std::collections::HashMap::new(),
+            out: HashMap::new(),
         }
     }
 
-    fn take(&mut self, ticket: Ticket, message: &BorrowedMessage<'_>) {
+    fn take(&mut self, work: Work) {
         // Two keys with one hash share a lane, which costs concurrency and never order.
-        let lane = message.key().map_or(ticket.partition.unsigned_abs().into(), xxh3_64);
-        self.lanes.push(lane, Work { ticket, message: message.detach() });
+        let lane = work.message.key().map_or(work.ticket.partition.unsigned_abs().into(), xxh3_64);
+        self.lanes.push(lane, work);
         self.gauge();
     }
 
@@ -307,9 +350,9 @@ impl Running {
         F: Future<Output = Handled> + Send + 'static,
     {
         while let Some((lane, work)) = self.lanes.start() {
-            let worker = Arc::clone(worker);
-            let task = self.tasks.spawn(async move { worker.work(&work.message).await });
-            self.out.insert(task.id(), (lane, work.ticket));
+            let (worker, ticket) = (Arc::clone(worker), work.ticket);
+            let task = self.tasks.spawn(async move { worker.work(&work.message, work.maybe_repeated).await });
+            self.out.insert(task.id(), (lane, ticket));
         }
     }
 
@@ -334,7 +377,7 @@ where
     F: Future<Output = Handled> + Send + 'static,
 {
     /// Whether the record is finished, so that its offset may be passed.
-    async fn work(&self, message: &OwnedMessage) -> bool {
+    async fn work(&self, message: &OwnedMessage, maybe_repeated: bool) -> bool {
         let Some(payload) = message.payload() else {
             self.count("empty");
             return true;
@@ -362,6 +405,7 @@ where
             partition: message.partition(),
             offset: message.offset(),
             tries: 0,
+            maybe_repeated,
         });
         loop {
             let call = async { (self.handler)(Arc::clone(&received)).await };
@@ -379,9 +423,12 @@ where
                         return self.abandon();
                     }
                     match Arc::get_mut(&mut received) {
-                        Some(received) => received.tries = attempts,
+                        Some(received) => {
+                            received.tries = attempts;
+                            received.maybe_repeated = true;
+                        }
                         None => {
-                            tracing::debug!(feed = self.name, "a handler kept its record: tries not counted")
+                            tracing::debug!(feed = self.name, "a handler kept its record: tries not counted");
                         }
                     }
                 }
@@ -470,7 +517,14 @@ fn position(topic: &str, partition: i32, offset: i64) -> String {
 /// librdkafka's callbacks.
 struct Context {
     name: &'static str,
-    progress: Mutex<Progress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    progress: Progress,
+    /// When each partition became ours, in ms since the Unix epoch.
+    assigned_at: HashMap<i32, i64>,
 }
 
 impl ClientContext for Context {
@@ -484,8 +538,16 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {
     fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(revoked) = rebalance {
-            self.progress.lock().revoke(revoked.elements().iter().map(|e| e.partition()));
+        let mut state = self.state.lock();
+        match rebalance {
+            Rebalance::Assign(assigned) => {
+                let now = now_ms();
+                state.assigned_at.extend(assigned.elements().iter().map(|e| (e.partition(), now)));
+            }
+            Rebalance::Revoke(revoked) => {
+                state.progress.revoke(revoked.elements().iter().map(|e| e.partition()));
+            }
+            Rebalance::Error(_) => {}
         }
     }
 }

@@ -25,10 +25,12 @@ mod metrics;
 mod producer;
 mod progress;
 mod sink;
+mod sinks;
 
 pub use dead_letter::{DeadLetterSink, Refusal};
 pub use error::SendError;
-pub use events::{EventSink, unsealed};
+pub use events::{EventSink, event_id, unsealed};
 pub use feed::{Feed, FeedError, FeedOptions, Handled, Received, Unhandled};
 pub use producer::{Ack, Producer, ProducerOptions};
 pub use sink::{AuditSink, OutcomeSink, Sink};
+pub use sinks::{Sinks, SinksError};

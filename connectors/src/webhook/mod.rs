@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The server that helpdesks call: `POST /webhooks/{platform}/{tenant}`.
+//!
+//! # One request
+//! Each step only costs what the ones before have earned:
+//! 1. tenant known, else 404
+//! 2. room for it, else 503; body within `http.max_body`, else 413; read within [`BODY_TIMEOUT`], else 408
+//! 3. signature there, right and fresh, else 401
+//! 4. not answered before, else 200 without another event
+//! 5. readable, else 400 and the body goes, sealed, to the dead letter
+//! 6. of a type that concerns us and not the echo of our own write-back, else 200
+//! 7. written to `events`: **200 only after the broker's acknowledgement**, else 503 with `Retry-After`
+//!
+//! Zendesk repeats a delivery for 429 and 503 with a `Retry-After` below 60 s and for timeouts, and gives others
+//! up; so whatever is not the request's own fault is answered by such a 503, well within the sender's 12 s.
+//!
+//! Every request is counted in `deskstream_webhook_requests_total{tenant,result}`. In flight are at most
+//! `http.max_in_flight` requests and [`BODY_BUDGET_BYTES`] of bodies. TLS ends in front of this server.
+
+mod metrics;
+mod receiver;
+mod replay;
+mod server;
+mod verdict;
+
+pub use receiver::{Reading, Receiver, SignatureError, Signed, Unreadable};
+pub use server::{BODY_BUDGET_BYTES, BODY_TIMEOUT, Receivers, ServeError, Webhooks, serve};

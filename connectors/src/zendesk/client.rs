@@ -1,0 +1,373 @@
+//! The part of Zendesk's REST API that we use, over [`crate::http`].
+
+use super::decode::{self, Comment};
+use super::note::{self, Written};
+use crate::http::{
+    Answer, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use deskstream_runtime::config::ZendeskConfig;
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use url::form_urlencoded;
+
+const SERVICE: &str = "zendesk";
+
+/// Comments are read newest first, a hundred a page: our note of an uncertain write is among the first few.
+const COMMENT_PAGES: usize = 3;
+
+/// A ticket as a write-back needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TicketState {
+    /// All tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Priority, if one is set.
+    #[serde(default)]
+    pub priority: Option<String>,
+    /// Status.
+    pub status: String,
+    /// As Zendesk wrote it: what `updated_stamp` must equal.
+    pub updated_at: String,
+}
+
+/// What to write to a ticket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Update {
+    /// All tags it shall have; none to leave them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// Its priority; none to leave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// A comment to add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<NewComment>,
+    /// Refuse the update unless the ticket was last updated at `updated_stamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safe_update: Option<bool>,
+    /// See `safe_update`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_stamp: Option<String>,
+}
+
+/// A comment to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NewComment {
+    /// Text.
+    pub body: String,
+    /// Whether the requester sees it.
+    pub public: bool,
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated {
+    /// Applied; with the values that it replaced.
+    Applied(Replaced),
+    /// Someone else updated the ticket since it was read.
+    Conflict,
+    /// There is no such ticket (any more).
+    NotFound,
+    /// Zendesk refuses it for good, with its error code: the ticket is closed, a value is not allowed …
+    Refused(StatusCode),
+}
+
+/// What an update replaced, as its audit tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// The tags before.
+    pub tags: Option<Vec<String>>,
+    /// The priority before.
+    pub priority: Option<String>,
+}
+
+/// A page of the incremental export.
+pub struct Page {
+    answer: Answer,
+}
+
+/// What a page holds.
+#[derive(Deserialize)]
+pub struct PageBody<'a> {
+    /// Tickets, each read on its own: a strange one spoils no page.
+    #[serde(borrow)]
+    pub tickets: Vec<&'a RawValue>,
+    /// Where the next page begins; null at the very end of some exports.
+    #[serde(default)]
+    pub after_cursor: Option<String>,
+    /// Whether there is no more for now.
+    #[serde(default)]
+    pub end_of_stream: bool,
+}
+
+/// From where to export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start<'a> {
+    /// What changed since this Unix time.
+    Time(i64),
+    /// Where an earlier page ended.
+    Cursor(&'a str),
+}
+
+/// One account's API.
+pub struct Api {
+    http: Client,
+}
+
+impl Api {
+    /// The account of a tenant.
+    pub fn new(tenant: &str, config: &ZendeskConfig) -> Result<Self, SetupError> {
+        Self::with_options(config, ClientOptions::new(SERVICE, tenant, config.url.clone()))
+    }
+
+    /// As [`Api::new`], with limits and deadlines of one's own.
+    pub fn with_options(config: &ZendeskConfig, mut options: ClientOptions) -> Result<Self, SetupError> {
+        let token = config.api_token.expose();
+        let pair = SecretString::from(format!("{}/token:{}", config.email, token.expose_secret()));
+        let basic = format!("Basic {}", STANDARD.encode(pair.expose_secret()));
+        options.authorization = Some(SecretString::from(basic));
+        Ok(Self { http: Client::new(options)? })
+    }
+
+    /// What Zendesk last said of the account's limits.
+    pub fn limits(&self) -> RateLimits {
+        self.http.limits()
+    }
+
+    /// The id of the user that we are.
+    pub async fn me(&self) -> Result<String, CallError> {
+        #[derive(Deserialize)]
+        struct Body {
+            user: User,
+        }
+        #[derive(Deserialize)]
+        struct User {
+            id: Option<u64>,
+        }
+        let answer = self.http.call(&Call::get("users_me", "/api/v2/users/me")).await?;
+        let body: Body = self.body("users_me", &answer, Effect::None)?;
+        // Without valid credentials Zendesk answers 200 with an anonymous user without id.
+        let id = body.user.id.ok_or_else(|| {
+            let cause = Cause::Status { status: StatusCode::UNAUTHORIZED, code: None };
+            self.error("users_me", &answer, cause, Effect::None, Hint::Never)
+        })?;
+        Ok(id.to_string())
+    }
+
+    /// A ticket; `None` if there is none.
+    pub async fn show(&self, ticket: &str) -> Result<Option<TicketState>, CallError> {
+        #[derive(Deserialize)]
+        struct Body {
+            ticket: TicketState,
+        }
+        let url = format!("/api/v2/tickets/{ticket}");
+        let call = Call::get("tickets_show", &url);
+        let answer = self.http.call(&call.accepting(&[StatusCode::NOT_FOUND, StatusCode::GONE])).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
+        }
+        self.body::<Body>("tickets_show", &answer, Effect::None).map(|body| Some(body.ticket))
+    }
+
+    /// Updates a ticket by one request, which is never repeated blindly.
+    pub async fn update(&self, ticket: &str, update: &Update) -> Result<Updated, CallError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            ticket: &'a Update,
+        }
+        #[derive(Deserialize)]
+        struct Applied {
+            audit: Option<Audit>,
+        }
+        let url = format!("/api/v2/tickets/{ticket}");
+        let body = serde_json::to_vec(&Body { ticket: update }).expect("texts and truths are JSON");
+        let call = Call::write("tickets_update", Method::PUT, &url, Bytes::from(body));
+        let refused = [
+            StatusCode::BAD_REQUEST,
+            StatusCode::NOT_FOUND,
+            StatusCode::CONFLICT,
+            StatusCode::GONE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ];
+        let answer = self.http.call(&call.accepting(&refused)).await?;
+        Ok(match answer.status {
+            StatusCode::CONFLICT => Updated::Conflict,
+            StatusCode::NOT_FOUND | StatusCode::GONE => Updated::NotFound,
+            status if !status.is_success() => Updated::Refused(status),
+            _ => {
+                // It was applied, whatever the rest of the answer looks like; a cut answer leaves that open.
+                let applied: Applied = self.body("tickets_update", &answer, Effect::Unknown)?;
+                Updated::Applied(applied.audit.map(Audit::replaced).unwrap_or_default())
+            }
+        })
+    }
+
+    /// Adds tags, whatever others there are.
+    pub async fn add_tags(&self, ticket: &str, tags: &[String]) -> Result<(), CallError> {
+        self.change_tags("tags_add", Method::PUT, ticket, tags).await
+    }
+
+    /// Removes tags, whatever others there are.
+    pub async fn remove_tags(&self, ticket: &str, tags: &[String]) -> Result<(), CallError> {
+        self.change_tags("tags_remove", Method::DELETE, ticket, tags).await
+    }
+
+    async fn change_tags(
+        &self,
+        endpoint: &'static str,
+        method: Method,
+        ticket: &str,
+        tags: &[String],
+    ) -> Result<(), CallError> {
+        let url = format!("/api/v2/tickets/{ticket}/tags");
+        let body = serde_json::json!({ "tags": tags }).to_string();
+        let mut call = Call::write(endpoint, method, &url, Bytes::from(body));
+        // Adding what is there and removing what is gone changes nothing.
+        call.repeat = crate::http::Repeat::Safe;
+        self.http.call(&call).await.map(drop)
+    }
+
+    /// Our own notes on a ticket, newest first.
+    pub async fn notes(&self, ticket: &str) -> Result<Vec<Written>, CallError> {
+        #[derive(Deserialize)]
+        struct Body<'a> {
+            #[serde(borrow)]
+            comments: Vec<Comment<'a>>,
+            #[serde(default)]
+            meta: Meta,
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Meta {
+            has_more: bool,
+            after_cursor: Option<String>,
+        }
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..COMMENT_PAGES {
+            let mut pairs = vec![("sort", "-created_at"), ("page[size]", "100")];
+            pairs.extend(after.as_deref().map(|after| ("page[after]", after)));
+            let url = format!("/api/v2/tickets/{ticket}/comments?{}", query(&pairs));
+            let call = Call::get("comments_list", &url);
+            let answer = self.http.call(&call.accepting(&[StatusCode::NOT_FOUND])).await?;
+            if answer.status == StatusCode::NOT_FOUND {
+                break;
+            }
+            let body: Body<'_> = self.body("comments_list", &answer, Effect::None)?;
+            let private = body.comments.iter().filter(|comment| comment.is_public != Some(true));
+            found.extend(private.filter_map(|comment| note::read(comment.body.as_deref()?)));
+            match (body.meta.has_more, body.meta.after_cursor) {
+                (true, Some(cursor)) => after = Some(cursor),
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// A page of the incremental export. A cursor that Zendesk no longer takes gives `None`.
+    pub async fn export(&self, from: &Start<'_>) -> Result<Option<Page>, CallError> {
+        let query = match from {
+            Start::Time(seconds) => query(&[("start_time", &seconds.to_string())]),
+            Start::Cursor(cursor) => query(&[("cursor", cursor)]),
+        };
+        let url = format!("/api/v2/incremental/tickets/cursor?{query}");
+        let call = Call::get("tickets_export", &url);
+        let refused = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY];
+        let accept: &[StatusCode] = if matches!(from, Start::Cursor(_)) { &refused } else { &[] };
+        let answer = self.http.call(&call.accepting(accept)).await?;
+        Ok(answer.status.is_success().then_some(Page { answer }))
+    }
+
+    /// Reads an answer's body.
+    pub fn page_body<'a>(&self, page: &'a Page) -> Result<PageBody<'a>, CallError> {
+        self.body("tickets_export", &page.answer, Effect::None)
+    }
+
+    fn body<'a, T: Deserialize<'a>>(
+        &self,
+        endpoint: &'static str,
+        answer: &'a Answer,
+        effect: Effect,
+    ) -> Result<T, CallError> {
+        serde_json::from_slice(&answer.body).map_err(|_| {
+            let cause = Cause::Malformed("its body is not the documented JSON");
+            self.error(endpoint, answer, cause, effect, Hint::Backoff)
+        })
+    }
+
+    fn error(
+        &self,
+        endpoint: &'static str,
+        answer: &Answer,
+        cause: Cause,
+        effect: Effect,
+        hint: Hint,
+    ) -> CallError {
+        CallError { service: SERVICE, endpoint, cause, effect, hint, attempts: answer.attempts }
+    }
+}
+
+impl Page {
+    /// What the answer said of limits.
+    pub fn limits(&self) -> RateLimits {
+        self.answer.limits
+    }
+
+    /// Requests sent for it.
+    pub fn attempts(&self) -> u32 {
+        self.answer.attempts
+    }
+}
+
+fn query(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// The audit of an update, as far as we read it.
+#[derive(Deserialize)]
+struct Audit {
+    #[serde(default)]
+    events: Vec<AuditEvent>,
+}
+
+#[derive(Deserialize)]
+struct AuditEvent {
+    #[serde(default)]
+    field_name: Option<String>,
+    #[serde(default)]
+    previous_value: serde_json::Value,
+}
+
+impl Audit {
+    fn replaced(self) -> Replaced {
+        let mut replaced = Replaced::default();
+        for event in self.events {
+            match event.field_name.as_deref() {
+                Some("tags") => {
+                    replaced.tags = match event.previous_value {
+                        serde_json::Value::Array(tags) => {
+                            Some(tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect())
+                        }
+                        serde_json::Value::String(tags) => {
+                            Some(tags.split_whitespace().map(str::to_owned).collect())
+                        }
+                        _ => None,
+                    }
+                }
+                Some("priority") => replaced.priority = event.previous_value.as_str().map(str::to_owned),
+                _ => {}
+            }
+        }
+        replaced
+    }
+}
+
+/// Reads a ticket of a page.
+pub fn read_ticket(ticket: &RawValue) -> Result<decode::Ticket<'_>, decode::DecodeError> {
+    decode::ticket(ticket)
+}

@@ -1,0 +1,162 @@
+//! What to write to a ticket: a pure function of command, ticket and policy.
+
+use super::client::{NewComment, TicketState, Update};
+use super::{map, note, tags};
+use deskstream_runtime::config::{PriorityPolicy, WriteBackConfig};
+use deskstream_schemas::{Command, Priority};
+
+/// What to do about a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Write this.
+    Write(Update),
+    /// The ticket is already as it shall be, and there is no note to add.
+    Nothing,
+    /// Leave it, for this reason.
+    Leave(&'static str),
+}
+
+/// Decides. The update is tied to the state that it was decided on.
+pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Decision {
+    match ticket.status.as_str() {
+        "closed" => return Decision::Leave("the ticket is closed"),
+        "deleted" => return Decision::Leave("the ticket is deleted"),
+        _ => {}
+    }
+    let merged = tags::merge(&ticket.tags, &command.tag_prefix, &command.tags);
+    let update = Update {
+        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
+        priority: priority(command, ticket, policy).map(|priority| name(priority).to_owned()),
+        comment: has_note(command, policy).map(|analysis| NewComment {
+            body: note::text(&command.command_id, command.version, analysis),
+            public: false,
+        }),
+        safe_update: None,
+        updated_stamp: None,
+    };
+    if update == Update::default() {
+        return Decision::Nothing;
+    }
+    Decision::Write(Update {
+        safe_update: Some(true),
+        updated_stamp: Some(ticket.updated_at.clone()),
+        ..update
+    })
+}
+
+/// The note that the command brings, if notes are wanted.
+pub fn has_note<'a>(command: &'a Command, policy: &WriteBackConfig) -> Option<&'a str> {
+    command.note.as_deref().filter(|_| policy.note)
+}
+
+/// Only where no one has set one: a priority that is there is a human's, or a rule of theirs.
+fn priority(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Option<Priority> {
+    match policy.priority {
+        PriorityPolicy::Never => None,
+        PriorityPolicy::IfUnset if map::priority(ticket.priority.as_deref()).is_some() => None,
+        PriorityPolicy::IfUnset => command.priority,
+    }
+}
+
+fn name(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deskstream_schemas::Platform;
+
+    fn command() -> Command {
+        Command {
+            command_id: "0190c7a2-0000-7000-8000-000000000001".into(),
+            tenant: "acme".into(),
+            platform: Platform::Zendesk,
+            ticket_id: "17".into(),
+            event_id: "e-1".into(),
+            version: 1_795_435_200_000,
+            issued_at: 1_795_435_200_100,
+            received_at: 1_795_435_200_050,
+            tag_prefix: "ds_".into(),
+            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
+            note: Some(r#"{"urgency":"high"}"#.into()),
+            priority: Some(Priority::High),
+        }
+    }
+
+    fn ticket() -> TicketState {
+        TicketState {
+            tags: vec!["vip".into(), "ds_urgency_low".into()],
+            priority: None,
+            status: "open".into(),
+            updated_at: "2026-11-23T12:00:00Z".into(),
+        }
+    }
+
+    fn policy() -> WriteBackConfig {
+        WriteBackConfig {
+            enabled: true,
+            dry_run: false,
+            tag_prefix: "ds_".into(),
+            priority: PriorityPolicy::IfUnset,
+            note: true,
+        }
+    }
+
+    fn update(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Update {
+        match decide(command, ticket, policy) {
+            Decision::Write(update) => update,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_update_is_one_guarded_request() {
+        insta::assert_json_snapshot!(update(&command(), &ticket(), &policy()), @r#"
+        {
+          "tags": [
+            "ds_cause_refund",
+            "ds_urgency_high",
+            "vip"
+          ],
+          "priority": "high",
+          "comment": {
+            "body": "{\"deskstream_command\":\"0190c7a2-0000-7000-8000-000000000001\",\"ticket_version\":1795435200000,\"analysis\":{\"urgency\":\"high\"}}",
+            "public": false
+          },
+          "safe_update": true,
+          "updated_stamp": "2026-11-23T12:00:00Z"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_priority_that_is_set_stays() {
+        for set in ["low", "normal", "HIGH", "urgent"] {
+            let ticket = TicketState { priority: Some(set.into()), ..ticket() };
+            assert_eq!(update(&command(), &ticket, &policy()).priority, None);
+        }
+        let never = WriteBackConfig { priority: PriorityPolicy::Never, ..policy() };
+        assert_eq!(update(&command(), &ticket(), &never).priority, None);
+    }
+
+    #[test]
+    fn a_closed_ticket_is_left_alone() {
+        for status in ["closed", "deleted"] {
+            let ticket = TicketState { status: status.into(), ..ticket() };
+            assert!(matches!(decide(&command(), &ticket, &policy()), Decision::Leave(_)));
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_shall_be_is_not_written() {
+        let quiet = WriteBackConfig { note: false, priority: PriorityPolicy::Never, ..policy() };
+        let ticket = TicketState { tags: tags::merge(&ticket().tags, "ds_", &command().tags), ..ticket() };
+        assert_eq!(decide(&command(), &ticket, &quiet), Decision::Nothing);
+    }
+}

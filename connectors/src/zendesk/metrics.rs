@@ -1,0 +1,66 @@
+//! What poll and write-back tell Prometheus. Tenants come from the configuration, so labels are bounded.
+
+use prometheus::{
+    HistogramVec, IntCounterVec, IntGaugeVec, exponential_buckets, histogram_opts, register_histogram_vec,
+    register_int_counter_vec, register_int_gauge_vec,
+};
+use std::sync::LazyLock;
+
+const ONCE: &str = "a metric is registered once, under a valid name";
+
+pub(super) static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_write_back_commands_total",
+        "Write-back commands by how they ended: applied, already_applied, skipped, rejected, failed, repeated",
+        &["tenant", "result"]
+    )
+    .expect(ONCE)
+});
+
+pub(super) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
+    register_histogram_vec!(
+        histogram_opts!(
+            "deskstream_write_back_latency_seconds",
+            "Time from taking an event in to the applied write-back that it led to",
+            exponential_buckets(0.05, 2.0, 14).expect("a positive start and a factor above 1")
+        ),
+        &["tenant"]
+    )
+    .expect(ONCE)
+});
+
+pub(super) static INCIDENTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_write_back_incidents_total",
+        "What write-backs met: conflict, uncertain (looked before writing again), repaired (gave an agent's edit back), later",
+        &["tenant", "kind"]
+    )
+    .expect(ONCE)
+});
+
+pub(super) static POLLED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_poll_tickets_total",
+        "Tickets found by polling: taken, repeated, deleted, dead_letter",
+        &["tenant", "result"]
+    )
+    .expect(ONCE)
+});
+
+pub(super) static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_poll_rounds_total",
+        "Polls by result: done, failed",
+        &["tenant", "result"]
+    )
+    .expect(ONCE)
+});
+
+pub(super) static POLLED_AT: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!(
+        "deskstream_poll_last_success_timestamp_seconds",
+        "Unix time of the last poll that reached the end of the export",
+        &["tenant"]
+    )
+    .expect(ONCE)
+});
