@@ -55,6 +55,8 @@ pub struct Analysis {
 pub struct Scratch {
     features: Features,
     sums: Vec<i32>,
+    /// Sums of the words of each sentence, one sentence after the other.
+    sentence_sums: Vec<i32>,
     probabilities: Vec<f32>,
     sample: Sample,
 }
@@ -109,8 +111,7 @@ impl Analyzer {
     /// Analyzes a redacted ticket. Cost is bounded for texts of any length; the only allocation, once
     /// `scratch` has grown, is the summary.
     pub fn analyze(&self, subject: &str, body: &str, scratch: &mut Scratch) -> Analysis {
-        self.score(subject, body, scratch);
-        if scratch.features.len() == 0 {
+        if !self.score(subject, body, scratch) {
             return self.nothing();
         }
         let [root_cause, urgency, sentiment, industry] = Head::ALL.map(|head| {
@@ -125,8 +126,11 @@ impl Analyzer {
         let mood = self.probabilities(Head::Sentiment, scratch);
         let sentiment_score = mood[mood.len() - 1] - mood[0];
         let (body_read, _) = window(body, self.model.header().features.max_bytes as usize);
-        let summary = summarise(subject, body_read, &scratch.features, |row| {
-            self.model.weight(Head::RootCause, root_cause.0, row)
+        let h = self.model.head(Head::RootCause);
+        let width = usize::from(self.model.header().row_width);
+        let column = usize::from(h.column) + root_cause.0;
+        let summary = summarise(subject, body_read, &scratch.features, |sentence| {
+            scratch.sentence_sums[sentence * width + column] as f32 * h.scales[root_cause.0]
         });
         Analysis {
             root_cause: root_cause.1,
@@ -139,11 +143,11 @@ impl Analyzer {
         }
     }
 
-    /// Fills the probabilities of every head; returns whether there was anything to go by.
+    /// Fills the probabilities of every head; returns whether there was a word to go by. Masks alone are none.
     pub fn score(&self, subject: &str, body: &str, scratch: &mut Scratch) -> bool {
         let params = &self.model.header().features;
         let max = params.max_bytes as usize;
-        let Scratch { features, sums, probabilities, .. } = scratch;
+        let Scratch { features, sums, sentence_sums, probabilities, .. } = scratch;
         features.clear();
         // the body goes last but for its far end: the sentences kept are those of the body's start
         features.add(window(subject, max).0, params);
@@ -153,15 +157,28 @@ impl Analyzer {
         }
         features.add(start, params);
 
+        // words are summed by sentence, which is what the summary asks for; each row is read once
+        let width = usize::from(self.model.header().row_width);
         sums.clear();
-        self.model.accumulate(&features.words, sums);
+        sums.resize(width, 0);
+        sentence_sums.clear();
+        sentence_sums.resize(features.sentences.len() * width, 0);
         self.model.accumulate(&features.grams, sums);
+        let mut done = 0;
+        for (sentence, here) in features.sentences.iter().zip(sentence_sums.chunks_exact_mut(width)) {
+            let (first, end) = (sentence.first_word as usize, sentence.end_word as usize);
+            self.model.accumulate(&features.words[done..first], sums);
+            self.model.accumulate(&features.words[first..end], here);
+            sums.iter_mut().zip(here).for_each(|(sum, here)| *sum += *here);
+            done = end;
+        }
+        self.model.accumulate(&features.words[done..], sums);
         probabilities.clear();
         let norm = (features.len().max(1) as f32).sqrt().recip();
         for h in &self.model.header().heads {
             softmax(h, &sums[usize::from(h.column)..], norm, probabilities);
         }
-        features.len() > 0
+        features.plain > 0
     }
 
     /// The probabilities of a head's labels for the text scored last.

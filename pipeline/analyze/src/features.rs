@@ -53,9 +53,10 @@ pub(crate) struct Features {
     pub words: Vec<u32>,
     /// Rows of character n-grams.
     pub grams: Vec<u32>,
-    /// Sentences of the part added last by [`Features::add`].
+    /// Tokens that are words, characters or emoji, not masks, mentions or exclamation marks.
+    pub plain: usize,
+    /// Sentences of the part added last by [`Features::add`], in order.
     pub sentences: Vec<Sentence>,
-    word: Vec<u16>,
 }
 
 /// More sentences than this are not candidates for a summary: it comes from the start of a ticket anyway.
@@ -64,6 +65,27 @@ const MAX_SENTENCES: usize = 48;
 const MAX_WORD: usize = 32;
 /// A longer bracketed run is text, not a mask of the redactor.
 const MAX_MASK: usize = 40;
+
+/// The letters of the word being read.
+struct Word {
+    letters: [u16; MAX_WORD],
+    len: usize,
+}
+
+impl Word {
+    #[inline(always)]
+    fn push(&mut self, code: u16) {
+        if let Some(slot) = self.letters.get_mut(self.len) {
+            *slot = code;
+            self.len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn as_slice(&self) -> &[u16] {
+        &self.letters[..self.len]
+    }
+}
 
 const MUL: u64 = 0x9E37_79B9_7F4A_7C15; // 2^64 / golden ratio (Knuth, TAOCP 6.4: multiplicative hashing)
 const MUL2: u64 = 0xD6E8_FEB8_6659_FD93;
@@ -168,6 +190,7 @@ pub(crate) fn window(text: &str, max_bytes: usize) -> (&str, &str) {
 
 impl Features {
     pub fn clear(&mut self) {
+        self.plain = 0;
         self.words.clear();
         self.grams.clear();
         self.sentences.clear();
@@ -187,6 +210,7 @@ impl Features {
 
 struct Cursor<'a> {
     out: &'a mut Features,
+    word: Word,
     params: &'a FeatureParams,
     shift: u32,
     previous: u64,
@@ -199,6 +223,7 @@ impl<'a> Cursor<'a> {
         let sentence_words = out.words.len();
         Cursor {
             shift: 64 - u32::from(params.bits),
+            word: Word { letters: [0; MAX_WORD], len: 0 },
             out,
             params,
             previous: 0,
@@ -209,7 +234,6 @@ impl<'a> Cursor<'a> {
 
     fn run(mut self, text: &str) {
         let bytes = text.as_bytes();
-        self.out.word.clear();
         let mut i = 0;
         while i < bytes.len() {
             let b = bytes[i];
@@ -229,6 +253,7 @@ impl<'a> Cursor<'a> {
                 Char::Skip => {}
                 Char::Token(code) => {
                     self.end_word();
+                    self.out.plain += 1;
                     self.token(u64::from(code));
                 }
                 Char::Separator => {
@@ -278,7 +303,7 @@ impl<'a> Cursor<'a> {
                     return i + 1 + len;
                 }
             }
-            b'@' if self.out.word.is_empty() => {
+            b'@' if self.word.len == 0 => {
                 let len =
                     bytes[i + 1..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
                 if len > 0 {
@@ -286,8 +311,8 @@ impl<'a> Cursor<'a> {
                     return i + 1 + len;
                 }
             }
-            b':' if bytes[i..].starts_with(b"://") && is_scheme(&self.out.word) => {
-                self.out.word.clear();
+            b':' if bytes[i..].starts_with(b"://") && is_scheme(self.word.as_slice()) => {
+                self.word.len = 0;
                 self.url();
                 return i + bytes[i..].iter().take_while(|b| !b.is_ascii_whitespace()).count();
             }
@@ -298,48 +323,41 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn letter(&mut self, code: u16) {
-        self.out.word.push(code);
+        self.word.push(code);
     }
 
     fn url(&mut self) {
         // the same word as a bare "http", which is how published tweet corpora mask links
-        self.out.word.extend(b"http".iter().map(|&b| u16::from(b)));
+        for &b in b"http" {
+            self.word.push(u16::from(b));
+        }
         self.end_word();
     }
 
     #[inline(always)]
     fn end_word(&mut self) {
-        if self.out.word.is_empty() {
+        let len = self.word.len;
+        if len == 0 {
             return;
         }
-        let len = self.out.word.len().min(MAX_WORD);
-        let word = &self.out.word[..len];
+        let word = &self.word.letters[..len];
         let mut h = self.params.seed;
         for &c in word {
             h = (h ^ u64::from(c)).wrapping_mul(MUL2);
         }
         // a word shorter than an n-gram would only repeat itself
-        for &n in &self.params.char_ngrams {
-            let n = usize::from(n);
-            if len + 1 < n || len < 4 {
-                continue;
-            }
-            let keep = if n >= 8 { u128::MAX } else { (1u128 << (16 * n)) - 1 };
-            let salt = self.params.seed ^ (n as u64).wrapping_mul(BIGRAM);
-            let mut window: u128 = 1; // the mark before the word; 2 closes it
-            let mut filled = 1;
-            for &c in word.iter().chain(&[2u16]) {
-                window = (window << 16) | u128::from(c);
-                filled += 1;
-                if filled >= n {
-                    let key = window & keep;
-                    let mixed = ((key >> 64) as u64).wrapping_mul(MUL2) ^ (key as u64) ^ salt;
-                    let hash = (mixed ^ (mixed >> 29)).wrapping_mul(MUL);
-                    self.out.grams.push((hash >> self.shift) as u32);
+        if len >= 4 {
+            for &n in &self.params.char_ngrams {
+                let salt = self.params.seed ^ u64::from(n).wrapping_mul(BIGRAM);
+                if n <= 4 {
+                    short_grams(word, n, salt, self.shift, &mut self.out.grams);
+                } else {
+                    long_grams(word, n, salt, self.shift, &mut self.out.grams);
                 }
             }
         }
-        self.out.word.clear();
+        self.word.len = 0;
+        self.out.plain += 1;
         self.token_hashed(h);
     }
 
@@ -371,6 +389,38 @@ impl<'a> Cursor<'a> {
         self.sentence_start = end;
         self.sentence_words = words;
     }
+}
+
+/// Marks the end of a word in its n-grams; 1 marks its start.
+const END: [u16; 1] = [2];
+
+/// N-grams of up to four letters: they fit 64 bits.
+#[inline(always)]
+fn short_grams(word: &[u16], n: u8, salt: u64, shift: u32, out: &mut Vec<u32>) {
+    let keep = u64::MAX >> (64 - 16 * u32::from(n));
+    let (first, rest) = word.split_at(usize::from(n).saturating_sub(2).min(word.len()));
+    let mut window = first.iter().fold(1u64, |window, &c| (window << 16) | u64::from(c));
+    out.extend(rest.iter().chain(&END).map(|&c| {
+        window = (window << 16) | u64::from(c);
+        let mixed = (window & keep) ^ salt;
+        ((mixed ^ (mixed >> 29)).wrapping_mul(MUL) >> shift) as u32
+    }));
+}
+
+/// N-grams of five to eight letters.
+fn long_grams(word: &[u16], n: u8, salt: u64, shift: u32, out: &mut Vec<u32>) {
+    let keep = u128::MAX >> (128 - 16 * u32::from(n));
+    if word.len() + 2 < usize::from(n) {
+        return;
+    }
+    let (first, rest) = word.split_at(usize::from(n) - 2);
+    let mut window = first.iter().fold(1u128, |window, &c| (window << 16) | u128::from(c));
+    out.extend(rest.iter().chain(&END).map(|&c| {
+        window = (window << 16) | u128::from(c);
+        let key = window & keep;
+        let mixed = ((key >> 64) as u64).wrapping_mul(MUL2) ^ (key as u64) ^ salt;
+        ((mixed ^ (mixed >> 29)).wrapping_mul(MUL) >> shift) as u32
+    }));
 }
 
 fn is_scheme(word: &[u16]) -> bool {
@@ -444,6 +494,22 @@ mod tests {
         // not a mask: brackets are only punctuation
         assert_eq!(features("[sic]").words, features("sic").words);
         assert_eq!(features("[UNCLOSED").words, features("unclosed").words);
+    }
+
+    #[test]
+    fn character_ngrams_are_those_of_the_padded_word() {
+        // <refund> has <ref refu efun fund und> of four, <refu refun efund fund> of five
+        for (n, count) in [(2, 7), (3, 6), (4, 5), (5, 4), (8, 1)] {
+            let params = FeatureParams { char_ngrams: vec![n], ..params() };
+            let mut f = Features::default();
+            f.add("refund", &params);
+            assert_eq!(f.grams.len(), count, "{n}");
+            // refunds shares all but those that reach its end
+            let mut g = Features::default();
+            g.add("refunds", &params);
+            assert_eq!(f.grams[..count - 1], g.grams[..count - 1], "{n}");
+            assert_ne!(f.grams[count - 1], g.grams[count - 1], "{n}");
+        }
     }
 
     #[test]

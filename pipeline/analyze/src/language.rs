@@ -235,12 +235,17 @@ fn latin_language(sample: &Sample, share: f32) -> Language {
         return Language { code, confidence: 0.8 * share };
     }
     let text = sample.text.trim();
-    let Some(code) = latin_code(whichlang::detect_language(text)) else { return UNDETERMINED };
-    let agreed = sample.half > 0 && sample.letters >= 2 * ENOUGH && {
-        let (a, b) = text.split_at(sample.half.min(text.len()));
-        latin_code(whichlang::detect_language(a)) == Some(code)
-            && latin_code(whichlang::detect_language(b)) == Some(code)
+    // two halves that agree need no third opinion
+    let split = sample.half.min(text.len());
+    let halves = (split > 0 && sample.letters >= 2 * ENOUGH).then(|| {
+        let (a, b) = text.split_at(split);
+        (whichlang::detect_language(a), whichlang::detect_language(b))
+    });
+    let (lang, agreed) = match halves {
+        Some((a, b)) if a == b => (a, true),
+        _ => (whichlang::detect_language(text), false),
     };
+    let Some(code) = latin_code(lang) else { return UNDETERMINED };
     let confidence = if sample.letters >= 2 * ENOUGH && !agreed { 0.85 } else { short(sample.letters) };
     Language { code, confidence: confidence * share }
 }

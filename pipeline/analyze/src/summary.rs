@@ -8,23 +8,28 @@ use crate::features::{Features, Sentence};
 
 /// Longest summary, in characters.
 pub const MAX_CHARS: usize = 240;
-/// A sentence of fewer word features than this is a greeting or a fragment.
-const MIN_FEATURES: u32 = 5;
+/// A sentence of fewer word features than this (words and bigrams: six words) is rarely the matter itself.
+const FULL: usize = 11;
+/// Score lost by an empty sentence; shorter than [`FULL`] loses its share.
+const SHORT: f32 = 3.0;
 /// Score lost per sentence of distance from the start, in logits.
 const DECAY: f32 = 0.05;
 
-/// `weight` gives a word feature's weight for the root cause that was found.
+/// A second sentence is added above this score: it may be neutral, but neither off the matter nor a fragment.
+const WORTH_ADDING: f32 = -1.0;
+
+/// `evidence` gives, for each sentence, the sum of its word features' weights for the root cause that was
+/// found.
 pub(crate) fn summarise(
     subject: &str,
     body: &str,
     features: &Features,
-    weight: impl Fn(u32) -> f32,
+    evidence: impl Fn(usize) -> f32,
 ) -> String {
     let score = |(i, s): (usize, &Sentence)| {
-        let rows = &features.words[s.first_word as usize..s.end_word as usize];
-        let n = rows.len() as f32;
-        let short = if (rows.len() as u32) < MIN_FEATURES { 1.0 } else { 0.0 };
-        rows.iter().map(|&r| weight(r)).sum::<f32>() / n.sqrt() - DECAY * i as f32 - short
+        let n = (s.end_word - s.first_word) as usize;
+        let short = SHORT * FULL.saturating_sub(n) as f32 / FULL as f32;
+        evidence(i) / (n as f32).sqrt() - DECAY * i as f32 - short
     };
     // the two best, without sorting or storing the rest
     let mut best: Option<(f32, usize)> = None;
@@ -49,7 +54,7 @@ pub(crate) fn summarise(
     };
     out.reserve_exact(MAX_CHARS * 2);
     let pair = second.filter(|&(score, i)| {
-        score > 0.0 && text(i).chars().count() + text(first).chars().count() < MAX_CHARS
+        score > WORTH_ADDING && text(i).chars().count() + text(first).chars().count() < MAX_CHARS
     });
     match pair {
         Some((_, other)) => {
@@ -98,13 +103,18 @@ mod tests {
         let refund = probe.words[0];
         let mut features = Features::default();
         features.add(body, &params);
-        summarise(subject, body, &features, |row| if row == refund { 2.0 } else { 0.0 })
+        let evidence = |i: usize| {
+            let s = features.sentences[i];
+            let words = &features.words[s.first_word as usize..s.end_word as usize];
+            words.iter().filter(|&&row| row == refund).count() as f32 * 2.0
+        };
+        summarise(subject, body, &features, evidence)
     }
 
     #[test]
     fn the_telling_sentence_wins_over_greeting_and_signature() {
         let body = "Hi team,\nI hope you are well. I bought shoes last week.  I want\ta refund for them. Thanks\nBob";
-        assert_eq!(run("Shoes", body), "I want a refund for them.");
+        assert_eq!(run("Shoes", body), "I bought shoes last week. I want a refund for them.");
     }
 
     #[test]

@@ -175,10 +175,9 @@ impl Model {
         }
     }
 
-    /// Sums the table's rows into `sums`, one sum per column.
-    pub(crate) fn accumulate(&self, rows: &[u32], sums: &mut Vec<i32>) {
+    /// Adds the table's rows to `sums`, one sum per column.
+    pub(crate) fn accumulate(&self, rows: &[u32], sums: &mut [i32]) {
         let width = usize::from(self.header.row_width);
-        sums.resize(width, 0);
         let table = self.table();
         match width {
             8 => accumulate::<8>(table, rows, sums),
@@ -190,13 +189,6 @@ impl Model {
             64 => accumulate::<64>(table, rows, sums),
             _ => accumulate_any(table, width, rows, sums),
         }
-    }
-
-    /// The weight of one label for one row, in the unit of logits before the normalisation by length.
-    pub(crate) fn weight(&self, head: Head, label: usize, row: u32) -> f32 {
-        let h = self.head(head);
-        let at = row as usize * usize::from(self.header.row_width) + usize::from(h.column) + label;
-        f32::from(self.table()[at] as i8) * h.scales[label]
     }
 }
 
