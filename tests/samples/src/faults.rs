@@ -99,7 +99,8 @@ impl Rule {
     }
 
     fn matches(&self, method: &str, path: &str) -> bool {
-        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method)) && path_matches(&self.path, path)
+        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && path_matches(&self.path, path)
     }
 }
 
@@ -260,9 +261,10 @@ mod tests {
 
     #[test]
     fn rules_read_from_json() {
-        let rule: Rule =
-            serde_json::from_str(r#"{"method":"PUT","path":"/api/v2/tickets/*","fault":"status","status":503,"retry_after":2}"#)
-                .unwrap();
+        let rule: Rule = serde_json::from_str(
+            r#"{"method":"PUT","path":"/api/v2/tickets/*","fault":"status","status":503,"retry_after":2}"#,
+        )
+        .unwrap();
         assert_eq!(rule.fault, Fault::Status { status: 503, retry_after: Some(2), body: None });
         assert_eq!(rule.times, None);
     }

@@ -82,7 +82,8 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
     // Small answers; Nagle would add 40 ms to every other one.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(router.clone(), request));
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         () = stop.cancelled() => {}
         _ = connection => {}
@@ -119,7 +120,10 @@ mod tests {
     #[test]
     fn only_a_json_suffix_of_the_path_is_cut() {
         let cut = |uri: &str| without_json_suffix(&uri.parse().unwrap()).map(|uri| uri.to_string());
-        assert_eq!(cut("/api/v2/tickets/1.json?include=users.json").as_deref(), Some("/api/v2/tickets/1?include=users.json"));
+        assert_eq!(
+            cut("/api/v2/tickets/1.json?include=users.json").as_deref(),
+            Some("/api/v2/tickets/1?include=users.json")
+        );
         assert_eq!(cut("/api/v2/tickets/1?a=b.json"), None);
     }
 }

@@ -150,7 +150,10 @@ impl PagerDuty {
         let shared = Arc::new(Shared { options, script: Script::default(), desk: Mutex::default() });
         let router = Router::new()
             .route("/v2/enqueue", post(enqueue))
-            .route("/__control/incidents", get(async |State(shared): App| Json(shared.desk.lock().incidents.clone())))
+            .route(
+                "/__control/incidents",
+                get(async |State(shared): App| Json(shared.desk.lock().incidents.clone())),
+            )
             .route("/__control/stats", get(async |State(shared): App| Json(shared.stats())))
             .merge(common_routes(shared.script.clone(), shared.options.clock.clone()))
             // The size is checked by `read`, which answers as the service does.
@@ -199,7 +202,8 @@ async fn enqueue(State(shared): App, body: Bytes) -> Response {
         Ok(event) => event,
         Err(errors) => {
             shared.desk.lock().stats.invalid += 1;
-            let body = json!({"status": "invalid event", "message": "Event object is invalid", "errors": errors});
+            let body =
+                json!({"status": "invalid event", "message": "Event object is invalid", "errors": errors});
             return (StatusCode::BAD_REQUEST, Json(body)).into_response();
         }
     };
@@ -232,7 +236,10 @@ impl Desk {
         let key = (event.routing_key.clone(), event.dedup_key.clone());
         let entry = HistoryEntry { at, action: event.action.clone(), event: event.whole };
         // Ids rise in the list, whose oldest entries may be gone.
-        let open = self.open.get(&key).and_then(|id| self.incidents.iter_mut().rev().find(|incident| incident.id == *id));
+        let open = self
+            .open
+            .get(&key)
+            .and_then(|id| self.incidents.iter_mut().rev().find(|incident| incident.id == *id));
         match (event.action.as_str(), open) {
             ("trigger", Some(incident)) => {
                 incident.history.push(entry);
@@ -271,7 +278,8 @@ impl Desk {
 
     fn forget_oldest(&mut self) {
         if self.incidents.len() > INCIDENTS_KEPT {
-            let oldest = self.incidents.iter().position(|incident| incident.status == IncidentStatus::Resolved);
+            let oldest =
+                self.incidents.iter().position(|incident| incident.status == IncidentStatus::Resolved);
             self.incidents.remove(oldest.unwrap_or(0));
         }
     }
@@ -292,7 +300,9 @@ fn read(body: &[u8]) -> Result<Event, Vec<String>> {
     if body.len() > LARGEST_EVENT {
         return Err(vec![format!("Event size exceeds {LARGEST_EVENT} bytes")]);
     }
-    let Ok(whole) = serde_json::from_slice::<Value>(body) else { return Err(vec!["JSON parse error".to_owned()]) };
+    let Ok(whole) = serde_json::from_slice::<Value>(body) else {
+        return Err(vec!["JSON parse error".to_owned()]);
+    };
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
     let mut errors = Vec::new();
     let routing_key = text(&whole, "routing_key");
@@ -324,7 +334,8 @@ fn read(body: &[u8]) -> Result<Event, Vec<String>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    let (summary, severity, source) = (text(payload, "summary"), text(payload, "severity"), text(payload, "source"));
+    let (summary, severity, source) =
+        (text(payload, "summary"), text(payload, "severity"), text(payload, "source"));
     Ok(Event { routing_key, dedup_key, action, summary, severity, source, whole })
 }
 
@@ -348,7 +359,12 @@ fn check_payload(payload: &Value, errors: &mut Vec<String>) {
     }
     // ISO 8601, whose zone may come without a colon (`+0000`): its date and time are enough here.
     let timestamp = payload.get("timestamp");
-    let dated = |value: &Value| value.as_str().and_then(|text| text.get(..19)).is_some_and(|text| text.parse::<jiff::civil::DateTime>().is_ok());
+    let dated = |value: &Value| {
+        value
+            .as_str()
+            .and_then(|text| text.get(..19))
+            .is_some_and(|text| text.parse::<jiff::civil::DateTime>().is_ok())
+    };
     if timestamp.is_some_and(|value| !dated(value)) {
         errors.push("'payload.timestamp' is not a date and time".to_owned());
     }
@@ -362,7 +378,9 @@ fn check_links(whole: &Value, errors: &mut Vec<String>) {
     if items("links").iter().any(|link| link.get("href").and_then(Value::as_str).is_none()) {
         errors.push("'links' must have an href each".to_owned());
     }
-    let secure = |image: &Value| image.get("src").and_then(Value::as_str).is_some_and(|src| src.starts_with("https://"));
+    let secure = |image: &Value| {
+        image.get("src").and_then(Value::as_str).is_some_and(|src| src.starts_with("https://"))
+    };
     if !items("images").iter().all(secure) {
         errors.push("'images' must have a src each, served by https".to_owned());
     }

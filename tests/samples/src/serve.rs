@@ -4,10 +4,10 @@
 //! server sums up their counts. Addresses and credentials are written to a port file as JSON ([`PortFile`]).
 
 use crate::http_server::Server;
+use crate::ids;
 use crate::pagerduty::{self, PagerDuty};
 use crate::slack::{self, Slack};
 use crate::zendesk::{self, Incident, Limits, SUBSCRIPTIONS, SenderOptions, Traffic, Zendesk};
-use crate::ids;
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -123,6 +123,11 @@ pub enum ServeError {
     /// No tenant was named.
     #[error("no tenant was given for the sample services: name at least one")]
     NoTenant,
+    /// A name that cannot stand in a URL, or stands twice.
+    #[error(
+        "tenant {0:?} of the sample services is not usable: give each a name of its own, of a-z, 0-9, - and _"
+    )]
+    BadTenant(String),
     /// A port could not be opened.
     #[error("could not start the sample {service}")]
     Start {
@@ -152,7 +157,8 @@ struct Parts {
 
 impl Parts {
     fn stats(&self) -> AllStats {
-        let tenants: BTreeMap<_, _> = self.tenants.iter().map(|(name, zendesk)| (name.clone(), zendesk.stats())).collect();
+        let tenants: BTreeMap<_, _> =
+            self.tenants.iter().map(|(name, zendesk)| (name.clone(), zendesk.stats())).collect();
         let mut sum = zendesk::Stats::default();
         for stats in tenants.values() {
             sum.add(stats);
@@ -187,6 +193,13 @@ impl Samples {
         if options.tenants.is_empty() {
             return Err(ServeError::NoTenant);
         }
+        for (i, name) in options.tenants.iter().enumerate() {
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+            if name.is_empty() || !name.bytes().all(plain) || options.tenants[..i].contains(name) {
+                return Err(ServeError::BadTenant(name.clone()));
+            }
+        }
         let failed = |service| move |source| ServeError::Start { service, source };
         let traffic = Traffic { rate: 0.0, follow_ups: options.follow_ups, total: None, seed: options.seed };
         let pagerduty = PagerDuty::start(pagerduty::Options::default()).await.map_err(failed("PagerDuty"))?;
@@ -200,8 +213,9 @@ impl Samples {
             tenant_ports.push(ports);
         }
         let parts = Arc::new(Parts { tenants, pagerduty, slack, traffic });
-        let control =
-            Server::start(options.control_port, control_routes(&parts)).await.map_err(failed("control server"))?;
+        let control = Server::start(options.control_port, control_routes(&parts))
+            .await
+            .map_err(failed("control server"))?;
         let ports = PortFile {
             control_url: control.url(),
             tenants: tenant_ports,
@@ -212,7 +226,8 @@ impl Samples {
             slack_control_url: parts.slack.url(),
         };
         if let Some(path) = &options.port_file {
-            write_ports(path, &ports).map_err(|source| ServeError::PortFile { path: path.clone(), source })?;
+            write_ports(path, &ports)
+                .map_err(|source| ServeError::PortFile { path: path.clone(), source })?;
         }
         parts.set_rate(options.rate);
         Ok(Self { parts, control, ports })

@@ -135,7 +135,9 @@ impl Slack {
             .route("/services/{team}/{hook}/{token}", post(receive))
             .route(
                 "/__control/messages",
-                get(async |State(shared): App| Json(shared.channel.lock().messages.iter().cloned().collect::<Vec<_>>())),
+                get(async |State(shared): App| {
+                    Json(shared.channel.lock().messages.iter().cloned().collect::<Vec<_>>())
+                }),
             )
             .route("/__control/stats", get(async |State(shared): App| Json(shared.stats())))
             .route(
@@ -195,7 +197,12 @@ impl Slack {
 
 type App = State<Arc<Shared>>;
 
-async fn receive(State(shared): App, OriginalUri(uri): OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    State(shared): App,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let mut channel = shared.channel.lock();
     let refusal = match channel.state {
         _ if uri.path() != shared.path => Some((StatusCode::NOT_FOUND, "no_service")),
@@ -208,10 +215,15 @@ async fn receive(State(shared): App, OriginalUri(uri): OriginalUri, headers: Hea
         return refusal.into_response();
     }
     if let Some(per_second) = shared.options.per_second {
-        let wait = channel.take_token(per_second, shared.options.burst, shared.options.clock.now().as_millisecond());
+        let wait =
+            channel.take_token(per_second, shared.options.burst, shared.options.clock.now().as_millisecond());
         if let Some(seconds) = wait {
             channel.stats.throttled += 1;
-            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], "rate_limited")
+            return (
+                StatusCode::TOO_MANY_REQUESTS,
+                [(header::RETRY_AFTER, seconds.to_string())],
+                "rate_limited",
+            )
                 .into_response();
         }
     }
@@ -228,7 +240,11 @@ async fn receive(State(shared): App, OriginalUri(uri): OriginalUri, headers: Hea
             if channel.messages.len() == MESSAGES_KEPT {
                 channel.messages.pop_front();
             }
-            channel.messages.push_back(Message { at: shared.options.clock.now().to_string(), payload, pings });
+            channel.messages.push_back(Message {
+                at: shared.options.clock.now().to_string(),
+                payload,
+                pings,
+            });
             "ok".into_response()
         }
     }
@@ -267,7 +283,8 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Value, &'static str> {
         Some(Value::Array(blocks)) => blocks,
         Some(_) => return Err("invalid_blocks"),
     };
-    let attachments = payload.get("attachments").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let attachments =
+        payload.get("attachments").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     if text.is_empty() && blocks.is_empty() && !attachments {
         return Err("no_text");
     }
@@ -319,7 +336,8 @@ fn block_fits(block: &Value) -> bool {
                 let text = block.get("text");
                 let fields = list("fields");
                 let fields_fit = fields.is_none_or(|fields| {
-                    (1..=10).contains(&fields.len()) && fields.iter().all(|field| text_fits(Some(field), ANY_TEXT, 2_000))
+                    (1..=10).contains(&fields.len())
+                        && fields.iter().all(|field| text_fits(Some(field), ANY_TEXT, 2_000))
                 });
                 let text_fits = text.is_none() || text_fits(text, ANY_TEXT, 3_000);
                 (text.is_some() || fields.is_some()) && text_fits && fields_fit
@@ -327,16 +345,18 @@ fn block_fits(block: &Value) -> bool {
             Some("header") => text_fits(block.get("text"), &["plain_text"], 150),
             Some("context") => list("elements").is_some_and(|elements| {
                 let fits = |element: &Value| {
-                    element.get("type").and_then(Value::as_str) == Some("image") || text_fits(Some(element), ANY_TEXT, 3_000)
+                    element.get("type").and_then(Value::as_str) == Some("image")
+                        || text_fits(Some(element), ANY_TEXT, 3_000)
                 };
                 (1..=10).contains(&elements.len()) && elements.iter().all(fits)
             }),
-            Some("actions") => {
-                list("elements").is_some_and(|elements| (1..=25).contains(&elements.len()) && elements.iter().all(action_fits))
-            }
-            Some("markdown") => {
-                block.get("text").and_then(Value::as_str).is_some_and(|text| (1..=12_000).contains(&text.chars().count()))
-            }
+            Some("actions") => list("elements").is_some_and(|elements| {
+                (1..=25).contains(&elements.len()) && elements.iter().all(action_fits)
+            }),
+            Some("markdown") => block
+                .get("text")
+                .and_then(Value::as_str)
+                .is_some_and(|text| (1..=12_000).contains(&text.chars().count())),
             Some("divider" | "image" | "rich_text" | "video" | "file" | "table") => true,
             _ => false,
         }

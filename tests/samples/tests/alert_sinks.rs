@@ -1,4 +1,5 @@
 //! The sample PagerDuty and the sample Slack.
+#![allow(clippy::unwrap_used, reason = "clippy does not see that the helpers here are tests too")]
 
 mod common;
 
@@ -22,7 +23,8 @@ fn trigger(dedup: &str) -> Value {
 }
 
 async fn enqueue(pagerduty: &PagerDuty, event: &Value) -> Answer {
-    Answer::of(client().post(format!("{}/v2/enqueue", pagerduty.url())).json(event).send().await.unwrap()).await
+    Answer::of(client().post(format!("{}/v2/enqueue", pagerduty.url())).json(event).send().await.unwrap())
+        .await
 }
 
 #[tokio::test]
@@ -32,7 +34,8 @@ async fn an_episode_is_one_incident_and_the_next_trigger_another() {
     assert_eq!(first.status, 202);
     assert_eq!(first.json(), json!({"status": "success", "message": "Event processed", "dedup_key": "a"}));
     enqueue(&pagerduty, &trigger("a")).await;
-    let act = |action: &str, dedup: &str| json!({"routing_key": key(), "event_action": action, "dedup_key": dedup});
+    let act =
+        |action: &str, dedup: &str| json!({"routing_key": key(), "event_action": action, "dedup_key": dedup});
     enqueue(&pagerduty, &act("acknowledge", "a")).await;
     assert_eq!(pagerduty.incidents()[0].status, IncidentStatus::Acknowledged);
     enqueue(&pagerduty, &act("resolve", "a")).await;
@@ -87,7 +90,9 @@ async fn events_beyond_the_specification_get_400_with_reasons() {
     assert_eq!(enqueue(&pagerduty, &changed("/payload/summary", json!("ü".repeat(1_024)))).await.status, 202);
     let mut unnamed = trigger("a");
     unnamed.as_object_mut().unwrap().remove("dedup_key");
-    assert!(enqueue(&pagerduty, &unnamed).await.json()["dedup_key"].as_str().is_some_and(|made| !made.is_empty()));
+    assert!(
+        enqueue(&pagerduty, &unnamed).await.json()["dedup_key"].as_str().is_some_and(|made| !made.is_empty())
+    );
     assert_eq!(pagerduty.stats().invalid, 11);
 }
 
@@ -102,7 +107,11 @@ async fn pagerduty_throttles_and_fails_as_told() {
     ];
     assert_eq!(statuses, [202, 202, 429]);
     pagerduty.clock().advance(Duration::from_secs(60));
-    pagerduty.faults().add(Rule::once("POST", "/v2/enqueue", Fault::Status { status: 500, retry_after: None, body: None }));
+    pagerduty.faults().add(Rule::once(
+        "POST",
+        "/v2/enqueue",
+        Fault::Status { status: 500, retry_after: None, body: None },
+    ));
     assert_eq!(enqueue(&pagerduty, &trigger("c")).await.status, 500);
     assert_eq!(enqueue(&pagerduty, &trigger("c")).await.status, 202);
     assert_eq!(pagerduty.incidents().len(), 3);
@@ -129,10 +138,13 @@ async fn slack_says_ok_and_keeps_the_message() {
     let answer = post(&slack, &message).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "ok"));
     assert_eq!(slack.messages()[0].payload, message);
-    let form = client().post(slack.webhook_url())
+    let form = client()
+        .post(slack.webhook_url())
         .header("content-type", "application/x-www-form-urlencoded")
         .body("payload=%7B%22text%22%3A%22hi%22%7D")
-        .send().await.unwrap();
+        .send()
+        .await
+        .unwrap();
     assert_eq!(form.text().await.unwrap(), "ok");
     assert_eq!(slack.stats().pings, 0);
     post(&slack, &json!({"text": "ticket says <!channel> look"})).await;
@@ -142,21 +154,30 @@ async fn slack_says_ok_and_keeps_the_message() {
 #[tokio::test]
 async fn slack_refuses_what_goes_beyond_its_limits() {
     let slack = Slack::start(unlimited()).await.unwrap();
-    let section = |length: usize| json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(length)}});
+    let section =
+        |length: usize| json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(length)}});
     let blocks = |blocks: Value| json!({"text": "t", "blocks": blocks});
     let field = json!({"type": "mrkdwn", "text": "f"});
     let cases = [
         (json!([1]), "invalid_payload"),
         (json!({}), "no_text"),
         (blocks(json!([section(3_001)])), "invalid_blocks"),
-        (blocks(json!([{"type": "header", "text": {"type": "plain_text", "text": "x".repeat(151)}}])), "invalid_blocks"),
+        (
+            blocks(json!([{"type": "header", "text": {"type": "plain_text", "text": "x".repeat(151)}}])),
+            "invalid_blocks",
+        ),
         (blocks(json!([{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}])), "invalid_blocks"),
         (blocks(json!([{"type": "section", "fields": vec![field.clone(); 11]}])), "invalid_blocks"),
         (blocks(json!([{"type": "section"}])), "invalid_blocks"),
         (blocks(json!([{"type": "context", "elements": vec![field; 11]}])), "invalid_blocks"),
         (blocks(json!(vec![json!({"type": "divider"}); 51])), "invalid_blocks"),
         (blocks(json!([{"type": "divider", "block_id": "x".repeat(256)}])), "invalid_blocks"),
-        (blocks(json!([{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x".repeat(76)}}]}])), "invalid_blocks"),
+        (
+            blocks(
+                json!([{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x".repeat(76)}}]}]),
+            ),
+            "invalid_blocks",
+        ),
         (blocks(json!(vec![section(3_000); 5])), "msg_blocks_too_long"),
     ];
     for (payload, error) in &cases {
@@ -198,7 +219,8 @@ async fn dead_webhooks_say_so() {
     assert_eq!((answer.status, answer.text.as_str()), (410, "channel_is_archived"));
     slack.set_state(HookState::Active);
     assert_eq!(post(&slack, &message).await.status, 200);
-    let wrong = client().post(format!("{}/services/T0/B0/x", slack.url())).json(&message).send().await.unwrap();
+    let wrong =
+        client().post(format!("{}/services/T0/B0/x", slack.url())).json(&message).send().await.unwrap();
     assert_eq!(wrong.status(), 404);
     assert_eq!(slack.stats().undeliverable, 3);
 }

@@ -1,4 +1,5 @@
 //! The ticket generator: what it plants is there, is valid, and comes again from the same seed.
+#![allow(clippy::unwrap_used, reason = "clippy does not see that the helpers here are tests too")]
 
 use deskstream_samples::tickets::{Cause, Generator, Language, PiiKind, Settings};
 use proptest::prelude::*;
@@ -34,10 +35,19 @@ fn valid(kind: PiiKind, value: &str, language: Language) -> bool {
                 Language::French => &[Id::FR],
                 Language::Portuguese => &[Id::BR, Id::PT],
             };
-            countries.iter().any(|country| phonenumber::parse(Some(*country), value).is_ok_and(|number| number.is_valid()))
+            countries.iter().any(|country| {
+                phonenumber::parse(Some(*country), value).is_ok_and(|number| number.is_valid())
+            })
         }
-        PiiKind::Email => value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.')),
-        PiiKind::Ssn => value.len() == 11 && !value.starts_with("000") && !value.starts_with("666") && !value.starts_with('9'),
+        PiiKind::Email => {
+            value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
+        }
+        PiiKind::Ssn => {
+            value.len() == 11
+                && !value.starts_with("000")
+                && !value.starts_with("666")
+                && !value.starts_with('9')
+        }
         PiiKind::CredentialUrl => value.split_once("://").is_some_and(|(_, rest)| rest.contains('@')),
         _ => !value.is_empty(),
     }
@@ -84,7 +94,8 @@ fn a_seed_is_a_stream_and_another_seed_another() {
 #[test]
 fn the_mixture_is_as_described() {
     let tickets: Vec<_> = Generator::new(42).take(4_000).collect();
-    let mean = tickets.iter().map(|ticket| ticket.subject.len() + ticket.body.len()).sum::<usize>() / tickets.len();
+    let mean =
+        tickets.iter().map(|ticket| ticket.subject.len() + ticket.body.len()).sum::<usize>() / tickets.len();
     assert!((750..=1_150).contains(&mean), "mean size is {mean}");
     assert!(tickets.iter().any(|ticket| ticket.body.len() > 3_000));
     assert!(tickets.iter().any(|ticket| ticket.body.len() < 350));

@@ -1,4 +1,5 @@
 //! All samples in one process.
+#![allow(clippy::unwrap_used, reason = "clippy does not see that the helpers here are tests too")]
 
 mod common;
 
@@ -29,16 +30,28 @@ async fn the_port_file_tells_another_process_everything() {
     assert_eq!(ports.tenants.len(), 2);
     eventually("webhooks", || receiver.got().len() > 20).await;
     let got = receiver.got();
-    let secrets: Vec<&str> = ports.tenants.iter().filter_map(|tenant| tenant.webhook_secret.as_deref()).collect();
+    let secrets: Vec<&str> =
+        ports.tenants.iter().filter_map(|tenant| tenant.webhook_secret.as_deref()).collect();
     assert!(got.iter().all(|delivery| secrets.iter().any(|secret| delivery.signed_with(secret))));
 
     let tenant = &ports.tenants[1];
-    let ticket = client().get(format!("{}/api/v2/tickets/1", tenant.zendesk_url)).bearer_auth(&tenant.bearer_token);
+    let ticket =
+        client().get(format!("{}/api/v2/tickets/1", tenant.zendesk_url)).bearer_auth(&tenant.bearer_token);
     assert_eq!(ticket.send().await.unwrap().status(), 200);
     let post = async |path: &str, body: serde_json::Value| {
-        client().post(format!("{}{path}", ports.control_url)).json(&body).send().await.unwrap().status().as_u16()
+        client()
+            .post(format!("{}{path}", ports.control_url))
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     };
-    assert_eq!(post("/__control/incident", json!({"tenant": "globex", "tickets": 3, "over_ms": 10})).await, 202);
+    assert_eq!(
+        post("/__control/incident", json!({"tenant": "globex", "tickets": 3, "over_ms": 10})).await,
+        202
+    );
     assert_eq!(post("/__control/incident", json!({"tenant": "nobody"})).await, 404);
     assert_eq!(post("/__control/traffic", json!({"rate": 0.0})).await, 204);
     let stats = client().get(format!("{}/__control/stats", ports.control_url)).send().await.unwrap();
@@ -65,6 +78,12 @@ async fn the_port_file_tells_another_process_everything() {
 async fn mistakes_are_told() {
     let none = Samples::start(ServeOptions { tenants: Vec::new(), ..ServeOptions::default() }).await;
     assert!(matches!(none, Err(ServeError::NoTenant)));
-    let nowhere = ServeOptions { port_file: Some("/nonexistent/ports.json".into()), ..ServeOptions::default() };
+    for tenants in [vec!["a b"], vec![""], vec!["a", "a"]] {
+        let tenants = tenants.into_iter().map(str::to_owned).collect();
+        let bad = Samples::start(ServeOptions { tenants, ..ServeOptions::default() }).await;
+        assert!(matches!(bad, Err(ServeError::BadTenant(_))));
+    }
+    let nowhere =
+        ServeOptions { port_file: Some("/nonexistent/ports.json".into()), ..ServeOptions::default() };
     assert!(matches!(Samples::start(nowhere).await, Err(ServeError::PortFile { .. })));
 }

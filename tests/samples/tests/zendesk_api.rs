@@ -1,4 +1,5 @@
 //! The sample Zendesk's REST API, request by request, with a plain HTTP client.
+#![allow(clippy::unwrap_used, reason = "clippy does not see that the helpers here are tests too")]
 
 mod common;
 
@@ -10,7 +11,11 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 fn held() -> Options {
-    Options { clock: Clock::held_at("2026-11-23T12:00:00Z".parse().unwrap()), limits: Limits::none(), ..Options::default() }
+    Options {
+        clock: Clock::held_at("2026-11-23T12:00:00Z".parse().unwrap()),
+        limits: Limits::none(),
+        ..Options::default()
+    }
 }
 
 fn edit(update: TicketUpdate) -> AgentEdit {
@@ -31,7 +36,8 @@ async fn credentials_are_basic_with_token_or_bearer() {
     assert_eq!((none.status, none.json()), (401, json!({"error": "Couldn't authenticate you"})));
     let options = desk.zendesk.options();
     // The address without `/token` would be a password login, which is gone.
-    let password = client().get(&url).basic_auth(&options.email, Some(&options.api_token)).send().await.unwrap();
+    let password =
+        client().get(&url).basic_auth(&options.email, Some(&options.api_token)).send().await.unwrap();
     assert_eq!(password.status(), 401);
     let wrong = client().get(&url).bearer_auth("wrong").send().await.unwrap();
     assert_eq!(wrong.status(), 401);
@@ -54,7 +60,10 @@ async fn a_ticket_shows_integers_and_lower_case_with_and_without_json_suffix() {
     assert_eq!(ticket["description"], json!("Since this morning I cannot log in."));
 
     let missing = desk.get("/api/v2/tickets/999").await;
-    assert_eq!((missing.status, missing.json()), (404, json!({"error": "RecordNotFound", "description": "Not found"})));
+    assert_eq!(
+        (missing.status, missing.json()),
+        (404, json!({"error": "RecordNotFound", "description": "Not found"}))
+    );
     let nonsense = desk.get("/api/v2/tickets/abc").await;
     assert_eq!((nonsense.status, &nonsense.json()["error"]["title"]), (400, &json!("Invalid attribute")));
     assert_eq!(desk.get("/api/v2/nothing").await.status, 404);
@@ -83,7 +92,10 @@ async fn an_update_replaces_tags_adds_a_note_and_answers_with_its_audit() {
 
     let comments = desk.get(&format!("/api/v2/tickets/{id}/comments.json")).await.json();
     assert_eq!(comments["count"], json!(2));
-    assert_eq!((&comments["comments"][1]["public"], &comments["comments"][1]["body"]), (&json!(false), &json!("analysis")));
+    assert_eq!(
+        (&comments["comments"][1]["public"], &comments["comments"][1]["body"]),
+        (&json!(false), &json!("analysis"))
+    );
     assert_eq!(comments["comments"][0]["public"], json!(true));
     assert_eq!(desk.zendesk.api_notes(id), ["analysis"]);
     let stats = desk.zendesk.stats();
@@ -95,7 +107,8 @@ async fn an_update_replaces_tags_adds_a_note_and_answers_with_its_audit() {
 async fn a_comment_without_public_goes_to_the_customer() {
     let desk = Desk::start(held()).await;
     let id = desk.ticket();
-    desk.send("PUT", &format!("/api/v2/tickets/{id}"), &json!({"ticket": {"comment": {"body": "oops"}}})).await;
+    desk.send("PUT", &format!("/api/v2/tickets/{id}"), &json!({"ticket": {"comment": {"body": "oops"}}}))
+        .await;
     assert_eq!((desk.zendesk.stats().public_comments, desk.zendesk.stats().notes), (1, 0));
 }
 
@@ -109,7 +122,8 @@ async fn a_safe_update_with_an_old_stamp_conflicts_and_changes_nothing() {
     let tags = vec![TagEdit::Add(vec!["by_agent".to_owned()])];
     assert!(desk.zendesk.agent_edit(id, &edit(TicketUpdate { tags, ..TicketUpdate::default() })));
 
-    let safe = |stamp: &Value| json!({"ticket": {"tags": ["mine"], "safe_update": true, "updated_stamp": stamp}});
+    let safe =
+        |stamp: &Value| json!({"ticket": {"tags": ["mine"], "safe_update": true, "updated_stamp": stamp}});
     let conflict = desk.send("PUT", &path, &safe(&read)).await;
     assert_eq!((conflict.status, &conflict.json()["error"]), (409, &json!("UpdateConflict")));
     assert!(conflict.json()["description"].as_str().unwrap().contains("outdated ticket data"));
@@ -139,7 +153,8 @@ async fn two_edits_within_a_second_slip_past_the_guard() {
 async fn a_closed_ticket_refuses_updates() {
     let desk = Desk::start(held()).await;
     let id = desk.ticket();
-    desk.zendesk.agent_edit(id, &edit(TicketUpdate { status: Some(Status::Closed), ..TicketUpdate::default() }));
+    desk.zendesk
+        .agent_edit(id, &edit(TicketUpdate { status: Some(Status::Closed), ..TicketUpdate::default() }));
     for (method, path, body) in [
         ("PUT", format!("/api/v2/tickets/{id}"), json!({"ticket": {"priority": "low"}})),
         ("PUT", format!("/api/v2/tickets/{id}/tags"), json!({"tags": ["x"]})),
@@ -215,7 +230,10 @@ async fn tickets_are_created_listed_shown_together_and_deleted() {
         assert_eq!(page["meta"]["has_more"], json!(next.is_some()));
     }
     assert_eq!(ids, [1, 2, 3, 4, 5]);
-    assert_eq!(desk.request(reqwest::Method::DELETE, "/api/v2/tickets/1").send().await.unwrap().status(), 204);
+    assert_eq!(
+        desk.request(reqwest::Method::DELETE, "/api/v2/tickets/1").send().await.unwrap().status(),
+        204
+    );
     assert_eq!(desk.get("/api/v2/tickets/1").await.status, 404);
 }
 
@@ -230,7 +248,8 @@ async fn comments_and_audits_page_by_cursor_and_by_offset() {
         let first = desk.get(&format!("/api/v2/tickets/{id}/{list}?page[size]=5")).await.json();
         assert_eq!(first[list].as_array().unwrap().len(), 5);
         let cursor = first["meta"]["after_cursor"].as_str().unwrap();
-        let rest = desk.get(&format!("/api/v2/tickets/{id}/{list}?page[size]=5&page[after]={cursor}")).await.json();
+        let rest =
+            desk.get(&format!("/api/v2/tickets/{id}/{list}?page[size]=5&page[after]={cursor}")).await.json();
         assert_eq!(rest[list].as_array().unwrap().len(), 2);
         assert_eq!((&rest["meta"]["has_more"], &rest["links"]["next"]), (&json!(false), &Value::Null));
         let offset = desk.get(&format!("/api/v2/tickets/{id}/{list}?per_page=3")).await.json();
@@ -238,18 +257,25 @@ async fn comments_and_audits_page_by_cursor_and_by_offset() {
         let third = desk.get(offset["next_page"].as_str().unwrap()).await.json();
         assert_eq!(third[list].as_array().unwrap().len(), 3);
     }
-    let newest = desk.get(&format!("/api/v2/tickets/{id}/comments?sort=-created_at&page[size]=1")).await.json();
+    let newest =
+        desk.get(&format!("/api/v2/tickets/{id}/comments?sort=-created_at&page[size]=1")).await.json();
     assert_eq!(newest["comments"][0]["body"], json!("comment 5"));
-    assert_eq!(desk.get(&format!("/api/v2/tickets/{id}/comments?page[size]=5&page[after]=junk")).await.status, 400);
+    assert_eq!(
+        desk.get(&format!("/api/v2/tickets/{id}/comments?page[size]=5&page[after]=junk")).await.status,
+        400
+    );
 }
 
 #[tokio::test]
 async fn a_bulk_update_is_a_job_that_may_hold_failed_rows() {
     let desk = Desk::start(held()).await;
     let (one, two) = (desk.ticket(), desk.ticket());
-    desk.zendesk.agent_edit(two, &edit(TicketUpdate { status: Some(Status::Closed), ..TicketUpdate::default() }));
-    let body = json!({"ticket": {"additional_tags": ["bulk"], "remove_tags": ["web_form"], "priority": "urgent"}});
-    let job = desk.send("PUT", &format!("/api/v2/tickets/update_many.json?ids={one},{two},77"), &body).await.json();
+    desk.zendesk
+        .agent_edit(two, &edit(TicketUpdate { status: Some(Status::Closed), ..TicketUpdate::default() }));
+    let body =
+        json!({"ticket": {"additional_tags": ["bulk"], "remove_tags": ["web_form"], "priority": "urgent"}});
+    let job =
+        desk.send("PUT", &format!("/api/v2/tickets/update_many.json?ids={one},{two},77"), &body).await.json();
     let job = &job["job_status"];
     assert!(job["id"].as_str().unwrap().starts_with("V3-"));
     assert_eq!((&job["status"], &job["total"], &job["results"]), (&json!("queued"), &json!(3), &Value::Null));
@@ -276,10 +302,19 @@ async fn a_bulk_update_is_a_job_that_may_hold_failed_rows() {
 async fn search_filters_by_its_terms() {
     let desk = Desk::start(held()).await;
     let (one, _) = (desk.ticket(), desk.ticket());
-    desk.send("PUT", &format!("/api/v2/tickets/{one}"), &json!({"ticket": {"tags": ["x"], "priority": "high"}})).await;
+    desk.send(
+        "PUT",
+        &format!("/api/v2/tickets/{one}"),
+        &json!({"ticket": {"tags": ["x"], "priority": "high"}}),
+    )
+    .await;
     let count = async |query: &str| {
         let answer = Answer::of(
-            desk.request(reqwest::Method::GET, "/api/v2/search.json").query(&[("query", query)]).send().await.unwrap(),
+            desk.request(reqwest::Method::GET, "/api/v2/search.json")
+                .query(&[("query", query)])
+                .send()
+                .await
+                .unwrap(),
         );
         answer.await.json()["count"].as_u64().unwrap()
     };
@@ -358,7 +393,10 @@ async fn a_dropped_connection_may_have_applied_the_change_or_not() {
     let desk = Desk::start(held()).await;
     let id = desk.ticket();
     let path = format!("/api/v2/tickets/{id}");
-    let put = || desk.request(reqwest::Method::PUT, &path).json(&json!({"ticket": {"comment": {"body": "n", "public": false}}}));
+    let put = || {
+        desk.request(reqwest::Method::PUT, &path)
+            .json(&json!({"ticket": {"comment": {"body": "n", "public": false}}}))
+    };
     desk.zendesk.faults().add(Rule::once("PUT", "/api/v2/tickets/*", Fault::DropBefore));
     assert!(put().send().await.is_err());
     assert_eq!(desk.zendesk.api_notes(id).len(), 0);
@@ -394,7 +432,9 @@ async fn other_processes_control_it_over_http() {
         let answer = client().post(desk.url(path)).json(&body).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
-    let (_, created) = post("/__control/tickets", json!({"subject": "s", "body": "b", "requester_email": "a@example.com"})).await;
+    let (_, created) =
+        post("/__control/tickets", json!({"subject": "s", "body": "b", "requester_email": "a@example.com"}))
+            .await;
     assert_eq!(created, r#"{"id":1}"#);
     let rule = json!({"path": "/api/v2/tickets/*", "fault": "status", "status": 500, "times": 1});
     assert_eq!(post("/__control/faults", rule).await.0, 204);

@@ -1,4 +1,5 @@
 //! Incremental export: order, cursor, the last minute, repetitions.
+#![allow(clippy::unwrap_used, reason = "clippy does not see that the helpers here are tests too")]
 
 mod common;
 
@@ -29,7 +30,10 @@ async fn pages_follow_the_cursor_and_leave_out_the_last_minute() {
     }
     desk.zendesk.clock().advance(Duration::from_secs(30));
     // Now is START + 80; what happened after START + 20 is too new.
-    let first = desk.get(&format!("/api/v2/incremental/tickets/cursor.json?start_time={START}&per_page=2")).await.json();
+    let first = desk
+        .get(&format!("/api/v2/incremental/tickets/cursor.json?start_time={START}&per_page=2"))
+        .await
+        .json();
     assert_eq!((ids(&first), &first["end_of_stream"]), (vec![1, 2], &json!(false)));
     assert_eq!(first["before_cursor"], Value::Null);
     let second = desk.get(first["after_url"].as_str().unwrap()).await.json();
@@ -50,7 +54,8 @@ async fn a_start_time_within_the_last_minute_is_refused() {
     let desk = desk(Options::default()).await;
     let recent = desk.get(&format!("/api/v2/incremental/tickets/cursor?start_time={}", START - 30)).await;
     assert_eq!((recent.status, &recent.json()["error"]), (400, &json!("StartTimeTooRecent")));
-    let allowed = desk.get(&format!("/api/v2/incremental/tickets/cursor?start_time={}", START - 60)).await.json();
+    let allowed =
+        desk.get(&format!("/api/v2/incremental/tickets/cursor?start_time={}", START - 60)).await.json();
     assert_eq!((&allowed["end_of_stream"], &allowed["after_cursor"]), (&json!(true), &Value::Null));
     assert_eq!(desk.get("/api/v2/incremental/tickets/cursor").await.status, 400);
     assert_eq!(desk.get("/api/v2/incremental/tickets/cursor?cursor=junk").await.status, 400);
@@ -68,12 +73,21 @@ async fn a_changed_ticket_comes_again_and_a_system_change_keeps_its_old_date() {
     desk.zendesk.clock().advance(Duration::from_secs(100));
     let again = desk.get(first["after_url"].as_str().unwrap()).await.json();
     assert_eq!(ids(&again), [one, two]);
-    let dates: HashMap<u64, &Value> =
-        again["tickets"].as_array().unwrap().iter().map(|ticket| (ticket["id"].as_u64().unwrap(), &ticket["updated_at"])).collect();
+    let dates: HashMap<u64, &Value> = again["tickets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ticket| (ticket["id"].as_u64().unwrap(), &ticket["updated_at"]))
+        .collect();
     let old = jiff::Timestamp::from_second(START).unwrap().to_string();
     assert_ne!(dates[&one], &json!(old));
-    assert_eq!(dates[&two], &json!(old), "earlier than the export's place: a reader must not mistake it for news");
-    let since_then = desk.get(&format!("/api/v2/incremental/tickets/cursor?start_time={}", START + 100)).await.json();
+    assert_eq!(
+        dates[&two],
+        &json!(old),
+        "earlier than the export's place: a reader must not mistake it for news"
+    );
+    let since_then =
+        desk.get(&format!("/api/v2/incremental/tickets/cursor?start_time={}", START + 100)).await.json();
     assert_eq!(ids(&since_then), [one, two], "updated_at of the second lies before start_time");
 }
 

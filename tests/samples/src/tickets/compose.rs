@@ -1,11 +1,13 @@
 //! Puts a ticket together from its phrase book.
 
+use super::draft::{Draft, Style};
 use super::names::MAIL_HOSTS;
 use super::phrases::{CausePhrases, PhraseBook, book};
 use super::pii::{self, plant};
 use super::spin::{Slots, pick, spin, spin_one};
-use super::typos::careless;
-use super::{Cause, GeneratedTicket, Industry, Language, Mood, PiiKind, Planted, Random, Requester, Settings, Urgency};
+use super::{
+    Cause, GeneratedTicket, Industry, Language, Mood, PiiKind, Planted, Random, Requester, Settings, Urgency,
+};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -13,92 +15,6 @@ use rand::seq::SliceRandom;
 const LONGEST_BODY: usize = 4_096;
 /// Shorter ones get another sentence.
 const SHORTEST_BODY: usize = 200;
-
-/// A stretch of text: typing mistakes may harm the first kind only.
-enum Piece {
-    Text(String),
-    Planted(Planted),
-}
-
-/// A text under construction.
-pub(super) struct Draft {
-    pieces: Vec<Piece>,
-    length: usize,
-}
-
-impl Draft {
-    pub(super) fn new() -> Self {
-        Self { pieces: Vec::new(), length: 0 }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.length += text.len();
-        match self.pieces.last_mut() {
-            Some(Piece::Text(last)) => last.push_str(text),
-            _ => self.pieces.push(Piece::Text(text.to_owned())),
-        }
-    }
-
-    fn planted(&mut self, planted: Planted) {
-        self.length += planted.value.len();
-        self.pieces.push(Piece::Planted(planted));
-    }
-
-    /// A sentence whose `{}` stands for the first value; the others lie within it.
-    fn sentence_with(&mut self, sentence: &str, values: Vec<Planted>, also: &mut Vec<Planted>) {
-        let (before, after) = sentence.split_once("{}").unwrap_or((sentence, ""));
-        let mut values = values.into_iter();
-        self.text(before);
-        if let Some(value) = values.next() {
-            self.planted(value);
-        }
-        self.text(after);
-        also.extend(values);
-    }
-
-    /// The text, with mistakes, and what is planted in it.
-    fn finish(self, random: &mut Random, style: &Style) -> (String, Vec<Planted>) {
-        let mut out = String::with_capacity(self.length);
-        let mut planted = Vec::new();
-        for piece in self.pieces {
-            match piece {
-                Piece::Text(text) => out.push_str(&style.apply(random, &text)),
-                Piece::Planted(value) => {
-                    out.push_str(&value.value);
-                    planted.push(value);
-                }
-            }
-        }
-        (out, planted)
-    }
-}
-
-/// How a person types.
-pub(super) struct Style {
-    mistakes: f64,
-    lower_case: bool,
-    shouting: bool,
-}
-
-impl Style {
-    fn new(random: &mut Random, settings: &Settings, mood: Mood) -> Self {
-        let is_careless = random.random_bool(settings.careless_share);
-        Self {
-            mistakes: if is_careless { random.random_range(0.01..0.08) } else { 0.0 },
-            lower_case: is_careless && random.random_bool(0.25),
-            shouting: mood == Mood::Angry && random.random_bool(0.08),
-        }
-    }
-
-    fn apply(&self, random: &mut Random, text: &str) -> String {
-        let text = if self.mistakes > 0.0 { careless(random, text, self.mistakes) } else { text.to_owned() };
-        match (self.shouting, self.lower_case) {
-            (true, _) => text.to_uppercase(),
-            (_, true) => text.to_lowercase(),
-            _ => text,
-        }
-    }
-}
 
 pub(super) fn requester(random: &mut Random, language: Language) -> Requester {
     let name = pii::name(random, language);
@@ -122,7 +38,17 @@ fn plan(random: &mut Random, settings: &Settings) -> Plan {
     let language = if random.random_bool(settings.english_share) {
         Language::English
     } else {
-        pick(random, &[Language::German, Language::German, Language::Spanish, Language::Spanish, Language::French, Language::Portuguese])
+        pick(
+            random,
+            &[
+                Language::German,
+                Language::German,
+                Language::Spanish,
+                Language::Spanish,
+                Language::French,
+                Language::Portuguese,
+            ],
+        )
     };
     let cause = pick(random, &Cause::ALL);
     let industry = match cause {
@@ -135,14 +61,27 @@ fn plan(random: &mut Random, settings: &Settings) -> Plan {
     let urgency = match cause {
         Cause::Outage | Cause::Fraud => pick(random, &[Urgency::High, Urgency::Critical, Urgency::Critical]),
         Cause::FeatureRequest | Cause::HowTo => pick(random, &[Urgency::Low, Urgency::Low, Urgency::Normal]),
-        Cause::Login | Cause::PaymentDeclined | Cause::Transfer => pick(random, &[Urgency::Normal, Urgency::High, Urgency::High]),
+        Cause::Login | Cause::PaymentDeclined | Cause::Transfer => {
+            pick(random, &[Urgency::Normal, Urgency::High, Urgency::High])
+        }
         _ => pick(random, &[Urgency::Low, Urgency::Normal, Urgency::Normal, Urgency::High]),
     };
     let mood = match cause {
         Cause::FeatureRequest | Cause::HowTo => pick(random, &[Mood::Happy, Mood::Neutral, Mood::Neutral]),
         Cause::Fraud => pick(random, &[Mood::Worried, Mood::Worried, Mood::Angry]),
         Cause::Outage => pick(random, &[Mood::Worried, Mood::Frustrated, Mood::Angry]),
-        _ => pick(random, &[Mood::Happy, Mood::Neutral, Mood::Neutral, Mood::Worried, Mood::Frustrated, Mood::Frustrated, Mood::Angry]),
+        _ => pick(
+            random,
+            &[
+                Mood::Happy,
+                Mood::Neutral,
+                Mood::Neutral,
+                Mood::Worried,
+                Mood::Frustrated,
+                Mood::Frustrated,
+                Mood::Angry,
+            ],
+        ),
     };
     let (target, plants) = (target(random), random.random_bool(settings.pii_share));
     Plan { language, industry, cause, urgency, mood, target, plants }
@@ -245,7 +184,12 @@ pub(super) fn write(
 }
 
 /// Sentences in the order they are used; the first two always are.
-fn sentences(random: &mut Random, plan: &Plan, book: &PhraseBook, phrases: &CausePhrases) -> Vec<&'static str> {
+fn sentences(
+    random: &mut Random,
+    plan: &Plan,
+    book: &PhraseBook,
+    phrases: &CausePhrases,
+) -> Vec<&'static str> {
     let mut details = phrases.details.to_vec();
     details.shuffle(random);
     let mut general = book.details.to_vec();
@@ -264,14 +208,12 @@ fn kinds(random: &mut Random, plan: &Plan) -> Vec<PiiKind> {
         return Vec::new();
     }
     let usual: &[PiiKind] = match (plan.industry, plan.cause) {
-        (_, Cause::Integration | Cause::Bug | Cause::Outage | Cause::Performance) => &[
-            PiiKind::ApiKey,
-            PiiKind::IpV4,
-            PiiKind::IpV6,
-            PiiKind::CredentialUrl,
-            PiiKind::Email,
-        ],
-        (_, Cause::Login) => &[PiiKind::Email, PiiKind::Phone, PiiKind::IpV4, PiiKind::DateOfBirth, PiiKind::IpV6],
+        (_, Cause::Integration | Cause::Bug | Cause::Outage | Cause::Performance) => {
+            &[PiiKind::ApiKey, PiiKind::IpV4, PiiKind::IpV6, PiiKind::CredentialUrl, PiiKind::Email]
+        }
+        (_, Cause::Login) => {
+            &[PiiKind::Email, PiiKind::Phone, PiiKind::IpV4, PiiKind::DateOfBirth, PiiKind::IpV6]
+        }
         (Industry::Finance, _) => &[
             PiiKind::Iban,
             PiiKind::PaymentCard,
@@ -290,7 +232,9 @@ fn kinds(random: &mut Random, plan: &Plan) -> Vec<PiiKind> {
     let mut kinds: Vec<PiiKind> = usual.to_vec();
     kinds.shuffle(random);
     // Social security numbers and driving licences of the form made here are American.
-    kinds.retain(|kind| plan.language == Language::English || !matches!(kind, PiiKind::Ssn | PiiKind::DrivingLicence));
+    kinds.retain(|kind| {
+        plan.language == Language::English || !matches!(kind, PiiKind::Ssn | PiiKind::DrivingLicence)
+    });
     kinds.truncate(count);
     kinds
 }
@@ -317,7 +261,10 @@ fn plant_sentences(
 
 /// Steps, a log excerpt or a quoted mail, as long tickets have.
 fn blocks(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook, slots: &Slots) {
-    let technical = matches!(plan.cause, Cause::Bug | Cause::Integration | Cause::Outage | Cause::Performance | Cause::Login);
+    let technical = matches!(
+        plan.cause,
+        Cause::Bug | Cause::Integration | Cause::Outage | Cause::Performance | Cause::Login
+    );
     if plan.target > 900 && technical && random.random_bool(0.6) {
         body.text("\n\n");
         body.text(book.steps_heading);
@@ -339,16 +286,23 @@ fn log(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook) {
     body.text(book.log_heading);
     let lines = (plan.target.saturating_sub(body.length) / 110).clamp(2, 16);
     for _ in 0..lines {
-        let (hour, minute, second) = (random.random_range(0..24), random.random_range(0..60), random.random_range(0..60));
+        let (hour, minute, second) =
+            (random.random_range(0..24), random.random_range(0..60), random.random_range(0..60));
         let level = pick(random, &["ERROR", "WARN ", "INFO "]);
-        body.text(&format!("\n2026-11-{:02}T{hour:02}:{minute:02}:{second:02}Z {level} ", random.random_range(1..28)));
-        body.text(pick(random, &[
-            "upstream request failed status=502 retry=3 client=",
-            "token refresh rejected: invalid_grant peer=",
-            "slow query 8412 ms on orders_by_account from=",
-            "webhook delivery attempt 4 timed out remote=",
-            "session closed by peer addr=",
-        ]));
+        body.text(&format!(
+            "\n2026-11-{:02}T{hour:02}:{minute:02}:{second:02}Z {level} ",
+            random.random_range(1..28)
+        ));
+        body.text(pick(
+            random,
+            &[
+                "upstream request failed status=502 retry=3 client=",
+                "token refresh rejected: invalid_grant peer=",
+                "slow query 8412 ms on orders_by_account from=",
+                "webhook delivery attempt 4 timed out remote=",
+                "session closed by peer addr=",
+            ],
+        ));
         let kind = if random.random_bool(0.85) { PiiKind::IpV4 } else { PiiKind::IpV6 };
         let requester = Requester { name: String::new(), email: String::new() };
         if plan.plants {
@@ -379,7 +333,14 @@ fn quote(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook, 
     }
 }
 
-fn sign(random: &mut Random, body: &mut Draft, plan: &Plan, book: &PhraseBook, slots: &Slots, requester: &Requester) {
+fn sign(
+    random: &mut Random,
+    body: &mut Draft,
+    plan: &Plan,
+    book: &PhraseBook,
+    slots: &Slots,
+    requester: &Requester,
+) {
     let polite = !matches!(plan.mood, Mood::Angry) || random.random_bool(0.4);
     if polite && random.random_bool(0.9) {
         body.text("\n\n");
@@ -436,12 +397,16 @@ pub(super) fn follow_up(random: &mut Random) -> (String, Vec<Planted>) {
         return (spin_one(random, book, &slots, PLAIN_FOLLOW_UPS), Vec::new());
     }
     let template = pick(random, FOLLOW_UPS);
-    let kind = if template.contains("address") || template.contains("reach me at") { PiiKind::Email } else { PiiKind::Phone };
+    let kind = if template.contains("address") || template.contains("reach me at") {
+        PiiKind::Email
+    } else {
+        PiiKind::Phone
+    };
     let writer = requester(random, Language::English);
     let (mut draft, mut within) = (Draft::new(), Vec::new());
     let values = plant(random, kind, Language::English, &writer);
     draft.sentence_with(&spin(random, book, &slots, template), values, &mut within);
-    draft.finish(random, &Style { mistakes: 0.0, lower_case: false, shouting: false })
+    draft.finish(random, &Style::plain())
 }
 
 const AGENT_REPLIES: &[&str] = &[

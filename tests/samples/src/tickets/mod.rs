@@ -7,6 +7,7 @@
 //! leak test can look for it downstream. Mistakes are never made inside a planted value.
 
 mod compose;
+mod draft;
 mod english;
 mod french;
 mod german;

@@ -11,7 +11,12 @@ use super::{Language, PiiKind, Planted, Random, Requester};
 use rand::RngExt;
 
 /// A value of this kind, as a person of this language writes it. A URL gives its secret as well.
-pub(super) fn plant(random: &mut Random, kind: PiiKind, language: Language, requester: &Requester) -> Vec<Planted> {
+pub(super) fn plant(
+    random: &mut Random,
+    kind: PiiKind,
+    language: Language,
+    requester: &Requester,
+) -> Vec<Planted> {
     let value = match kind {
         PiiKind::Email => email(random, language, requester),
         PiiKind::Phone => phone(random, language),
@@ -119,8 +124,14 @@ fn us_area(random: &mut Random) -> u32 {
 
 /// Public test numbers of payment providers.
 const TEST_CARDS: [&str; 8] = [
-    "4242424242424242", "4111111111111111", "4000056655665556", "5555555555554444", "5105105105105100", "378282246310005",
-    "6011111111111117", "3530111333300000",
+    "4242424242424242",
+    "4111111111111111",
+    "4000056655665556",
+    "5555555555554444",
+    "5105105105105100",
+    "378282246310005",
+    "6011111111111117",
+    "3530111333300000",
 ];
 /// Prefixes of test numbers, to be filled up and checked.
 const TEST_PREFIXES: [&str; 4] = ["424242", "411111", "555555", "510510"];
@@ -167,10 +178,20 @@ fn luhn_digit(number: &str) -> char {
 
 fn iban(random: &mut Random, language: Language) -> String {
     let (country, bban) = match language {
-        Language::English => ("GB", format!("{}{}", from_set(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 4), digits(random, 14))),
+        Language::English => {
+            ("GB", format!("{}{}", from_set(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 4), digits(random, 14)))
+        }
         Language::German => ("DE", digits(random, 18)),
         Language::Spanish => ("ES", digits(random, 20)),
-        Language::French => ("FR", format!("{}{}{}", digits(random, 10), from_set(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 11), digits(random, 2))),
+        Language::French => (
+            "FR",
+            format!(
+                "{}{}{}",
+                digits(random, 10),
+                from_set(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 11),
+                digits(random, 2)
+            ),
+        ),
         Language::Portuguese => ("PT", digits(random, 21)),
     };
     let compact = format!("{country}{:02}{bban}", iban_check(country, &bban));
@@ -260,19 +281,36 @@ fn date_of_birth(random: &mut Random, language: Language) -> String {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 fn passport(random: &mut Random, language: Language) -> String {
     match language {
         // The United States' form (a letter and eight digits) and the United Kingdom's.
         Language::English => {
-            if random.random_bool(0.5) { format!("A{}", digits(random, 8)) } else { format!("5{}", digits(random, 8)) }
+            if random.random_bool(0.5) {
+                format!("A{}", digits(random, 8))
+            } else {
+                format!("5{}", digits(random, 8))
+            }
         }
         // Germany leaves out letters that look like digits.
         Language::German => format!("C{}", from_set(random, "CFGHJKLMNPRTVWXYZ0123456789", 8)),
         Language::Spanish => format!("PA{}", from_set(random, "ABCDEF", 1)) + &digits(random, 6),
-        Language::French => format!("{}{}{}", digits(random, 2), from_set(random, "ABCDEFGHKLMNPRT", 2), digits(random, 5)),
+        Language::French => {
+            format!("{}{}{}", digits(random, 2), from_set(random, "ABCDEFGHKLMNPRT", 2), digits(random, 5))
+        }
         Language::Portuguese => format!("{}{}", from_set(random, "CFGP", 2), digits(random, 6)),
     }
 }

@@ -16,11 +16,21 @@ pub(super) struct Slots {
     pub(super) feature: &'static str,
 }
 
-const PRODUCTS: [&str; 8] =
-    ["Northwind Desk", "Ledgerly", "Paperplane", "Cartwheel", "Tidewater Pay", "Bluebarn", "Fernway Bank", "Quillbase"];
+const PRODUCTS: [&str; 8] = [
+    "Northwind Desk",
+    "Ledgerly",
+    "Paperplane",
+    "Cartwheel",
+    "Tidewater Pay",
+    "Bluebarn",
+    "Fernway Bank",
+    "Quillbase",
+];
 const PLANS: [&str; 5] = ["Starter", "Team", "Business", "Pro", "Enterprise"];
-const BROWSERS: [&str; 6] = ["Chrome 141", "Firefox 143", "Safari 19", "Edge 140", "the Android app", "the iOS app"];
-const ERRORS: [&str; 8] = ["ERR_502", "E-1042", "500", "403 Forbidden", "timeout", "SYNC_FAILED", "0x80070005", "TXN-311"];
+const BROWSERS: [&str; 6] =
+    ["Chrome 141", "Firefox 143", "Safari 19", "Edge 140", "the Android app", "the iOS app"];
+const ERRORS: [&str; 8] =
+    ["ERR_502", "E-1042", "500", "403 Forbidden", "timeout", "SYNC_FAILED", "0x80070005", "TXN-311"];
 
 impl Slots {
     pub(super) fn new(random: &mut Random, book: &PhraseBook) -> Self {
@@ -69,7 +79,11 @@ pub(super) fn spin(random: &mut Random, book: &PhraseBook, slots: &Slots, templa
             "error" => text.push_str(pick(random, &ERRORS)),
             "count" => text.push_str(&random.random_range(2..60).to_string()),
             "time" => {
-                text.push_str(&format!("{:02}:{:02}", random.random_range(0..24), random.random_range(0..60)));
+                text.push_str(&format!(
+                    "{:02}:{:02}",
+                    random.random_range(0..24),
+                    random.random_range(0..60)
+                ));
             }
             _ => text.push_str("{}"),
         }
@@ -117,13 +131,20 @@ mod tests {
                 let found = book.causes.iter().filter(|phrases| phrases.cause == cause).count();
                 assert_eq!(found, 1, "{language:?} {cause:?}");
             }
-            let of_causes =
-                book.causes.iter().flat_map(|phrases| [phrases.subjects, phrases.openings, phrases.details]).flatten();
+            let of_causes = book
+                .causes
+                .iter()
+                .flat_map(|phrases| [phrases.subjects, phrases.openings, phrases.details])
+                .flatten();
             let moods = book.mood.iter().chain(book.urgency.iter()).copied().flatten();
-            let others = [book.greetings, book.closings, book.details, book.steps, book.quotes].into_iter().flatten();
+            let others =
+                [book.greetings, book.closings, book.details, book.steps, book.quotes].into_iter().flatten();
             for template in of_causes.chain(moods).chain(others) {
                 let text = spin(&mut random, book, &slots, template);
-                assert!(!text.is_empty() && !text.contains(['[', ']', '|', '{', '}']), "{template} -> {text}");
+                assert!(
+                    !text.is_empty() && !text.contains(['[', ']', '|', '{', '}']),
+                    "{template} -> {text}"
+                );
             }
             for (kind, templates) in book.pii {
                 for template in *templates {

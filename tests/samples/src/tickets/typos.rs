@@ -4,8 +4,20 @@ use super::Random;
 use rand::RngExt;
 
 const NEIGHBOURS: [(char, char); 14] = [
-    ('a', 's'), ('e', 'r'), ('i', 'o'), ('o', 'p'), ('n', 'm'), ('t', 'y'), ('s', 'd'), ('r', 't'), ('l', 'k'), ('h', 'j'),
-    ('u', 'i'), ('d', 'f'), ('c', 'v'), ('g', 'h'),
+    ('a', 's'),
+    ('e', 'r'),
+    ('i', 'o'),
+    ('o', 'p'),
+    ('n', 'm'),
+    ('t', 'y'),
+    ('s', 'd'),
+    ('r', 't'),
+    ('l', 'k'),
+    ('h', 'j'),
+    ('u', 'i'),
+    ('d', 'f'),
+    ('c', 'v'),
+    ('g', 'h'),
 ];
 
 /// Harms about `share` of the words of five letters and more.

@@ -26,14 +26,22 @@ pub struct BreakerOptions {
 
 impl Default for BreakerOptions {
     fn default() -> Self {
-        Self { window_seconds: 300, least_requests: 100, error_share: 0.7, most_errors: 1_000, pause_ms: 5_000 }
+        Self {
+            window_seconds: 300,
+            least_requests: 100,
+            error_share: 0.7,
+            most_errors: 1_000,
+            pause_ms: 5_000,
+        }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Closed,
-    Open { until: Instant },
+    Open {
+        until: Instant,
+    },
     /// One request is on its way to find out.
     Trying,
 }
@@ -86,15 +94,18 @@ impl Breaker {
         while self.seconds.front().is_some_and(|second| now.duration_since(second.at) > window) {
             self.seconds.pop_front();
         }
-        match self.seconds.back_mut().filter(|second| now.duration_since(second.at) < Duration::from_secs(1)) {
+        match self.seconds.back_mut().filter(|second| now.duration_since(second.at) < Duration::from_secs(1))
+        {
             Some(second) => {
                 second.requests += 1;
                 second.errors += u64::from(error);
             }
             None => self.seconds.push_back(Second { at: now, requests: 1, errors: u64::from(error) }),
         }
-        let (requests, errors) =
-            self.seconds.iter().fold((0, 0), |(requests, errors), second| (requests + second.requests, errors + second.errors));
+        let (requests, errors) = self
+            .seconds
+            .iter()
+            .fold((0, 0), |(requests, errors), second| (requests + second.requests, errors + second.errors));
         let many = errors as f64 >= requests as f64 * options.error_share || errors > options.most_errors;
         if self.state == State::Closed && error && requests >= options.least_requests && many {
             self.state = open;

@@ -15,10 +15,10 @@
 //! | `POST incident` | an [`Incident`] |
 //! | `GET planted` | `[{"ticket": …, "kind": …, "value": …}]` |
 
+use super::changes::{AgentEdit, NewTicket};
 use super::limits::Limits;
 use super::sender::SenderOptions;
 use super::server::{ApiError, Shared};
-use super::state::{AgentEdit, NewTicket};
 use super::traffic::{self, Incident, Traffic};
 use super::{Channel, agent_edit, create_ticket, stats};
 use crate::clock::Clock;
@@ -60,7 +60,11 @@ async fn ticket(State(shared): App, Path(id): Path<u64>) -> Result<Json<Value>, 
     Ok(Json(json!({"ticket": ticket.rest(shared.base()), "comments": comments, "audits": audits})))
 }
 
-async fn edit(State(shared): App, Path(id): Path<u64>, Json(edit): Json<AgentEdit>) -> Result<StatusCode, ApiError> {
+async fn edit(
+    State(shared): App,
+    Path(id): Path<u64>,
+    Json(edit): Json<AgentEdit>,
+) -> Result<StatusCode, ApiError> {
     if agent_edit(&shared, id, &edit) { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound) }
 }
 
@@ -100,8 +104,6 @@ async fn incident(State(shared): App, Json(incident): Json<Incident>) -> StatusC
 
 async fn planted(State(shared): App) -> Json<Vec<Value>> {
     let account = shared.account.lock();
-    let value = |(ticket, planted): &(u64, crate::tickets::Planted)| {
-        json!({"ticket": ticket, "kind": planted.kind, "value": planted.value})
-    };
+    let value = |(ticket, planted): &(u64, crate::tickets::Planted)| json!({"ticket": ticket, "kind": planted.kind, "value": planted.value});
     Json(account.planted.iter().map(value).collect())
 }

@@ -8,7 +8,9 @@
 //! `detail.via.channel` is how the *ticket* came to be; who made the *change* stands in `detail.actor_id`.
 //! A receiver that wants to know its own writes compares the actor.
 
-use super::model::{BRAND_ID, CUSTOM_STATUS_ID, FORM_ID, GROUP_ID, Priority, Role, Status, Ticket, TicketType, User, html};
+use super::model::{
+    BRAND_ID, CUSTOM_STATUS_ID, FORM_ID, GROUP_ID, Priority, Role, Status, Ticket, TicketType, User, html,
+};
 use crate::clock::second_text;
 use crate::ids;
 use jiff::Timestamp;
@@ -23,12 +25,24 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Created,
-    Subject { previous: String },
-    Status { previous: Status },
-    Priority { previous: Option<Priority> },
-    Type { previous: Option<TicketType> },
-    Assignee { previous: Option<u64> },
-    Tags { previous: BTreeSet<String> },
+    Subject {
+        previous: String,
+    },
+    Status {
+        previous: Status,
+    },
+    Priority {
+        previous: Option<Priority>,
+    },
+    Type {
+        previous: Option<TicketType>,
+    },
+    Assignee {
+        previous: Option<u64>,
+    },
+    Tags {
+        previous: BTreeSet<String>,
+    },
     /// The ticket's last comment is new.
     Comment,
 }
@@ -49,9 +63,10 @@ impl Event {
         let detail = ticket_detail(ticket, actor);
         let (kind, event) = match change {
             Change::Created => ("zen:event-type:ticket.created", json!({})),
-            Change::Subject { previous } => {
-                ("zen:event-type:ticket.subject_changed", json!({"current": ticket.subject, "previous": previous}))
-            }
+            Change::Subject { previous } => (
+                "zen:event-type:ticket.subject_changed",
+                json!({"current": ticket.subject, "previous": previous}),
+            ),
             Change::Status { previous } => (
                 "zen:event-type:ticket.status_changed",
                 json!({"current": ticket.status.upper(), "previous": previous.upper()}),
@@ -71,7 +86,10 @@ impl Event {
             Change::Tags { previous } => {
                 let added: Vec<_> = ticket.tags.difference(&previous).collect();
                 let removed: Vec<_> = previous.difference(&ticket.tags).collect();
-                ("zen:event-type:ticket.tags_changed", json!({"added": {"tags": added}, "removed": {"tags": removed}}))
+                (
+                    "zen:event-type:ticket.tags_changed",
+                    json!({"added": {"tags": added}, "removed": {"tags": removed}}),
+                )
             }
             Change::Comment => ("zen:event-type:ticket.comment_added", json!({})),
         };
@@ -79,7 +97,12 @@ impl Event {
     }
 
     /// The events of one update; they share a sequence.
-    pub(super) fn changes(ticket: &Ticket, actor: u64, author: Option<&User>, changes: &[Change]) -> Vec<Self> {
+    pub(super) fn changes(
+        ticket: &Ticket,
+        actor: u64,
+        author: Option<&User>,
+        changes: &[Change],
+    ) -> Vec<Self> {
         let sequence = ids::ulid();
         let mut events: Vec<Self> = Vec::with_capacity(changes.len());
         for (position, change) in changes.iter().enumerate() {

@@ -40,10 +40,14 @@ pub(super) async fn tickets(
     QueryString(query): QueryString<Query>,
 ) -> Result<Response, ApiError> {
     if !shared.options.admin {
-        return Err(ApiError::Forbidden("You do not have access to this page. Please contact the account owner."));
+        return Err(ApiError::Forbidden(
+            "You do not have access to this page. Please contact the account owner.",
+        ));
     }
     let size = match query.get("per_page") {
-        Some(text) => text.parse().map_err(|_| ApiError::BadParameter { name: "per_page", expected: "an integer" })?,
+        Some(text) => {
+            text.parse().map_err(|_| ApiError::BadParameter { name: "per_page", expected: "an integer" })?
+        }
         None => LARGEST_PAGE,
     };
     let size = size.clamp(1, LARGEST_PAGE);
@@ -77,12 +81,13 @@ pub(super) async fn tickets(
 /// Where to begin: a bound, and the position of the cursor if one was given.
 fn start(query: &Query, newest: i64) -> Result<(Position, Option<Position>), ApiError> {
     if let Some(text) = query.get("cursor") {
-        let position =
-            read_cursor(text).ok_or(ApiError::BadParameter { name: "cursor", expected: "a cursor of this export" })?;
+        let position = read_cursor(text)
+            .ok_or(ApiError::BadParameter { name: "cursor", expected: "a cursor of this export" })?;
         return Ok((position, Some(position)));
     }
     let time = query.get("start_time").and_then(|text| text.parse::<i64>().ok());
-    let time = time.ok_or(ApiError::BadParameter { name: "start_time", expected: "seconds since the epoch" })?;
+    let time =
+        time.ok_or(ApiError::BadParameter { name: "start_time", expected: "seconds since the epoch" })?;
     if time > newest {
         return Err(ApiError::Bad {
             error: "StartTimeTooRecent",
@@ -102,8 +107,10 @@ fn collect(
 ) -> (Vec<Value>, Option<Position>, bool) {
     let mut page = Vec::new();
     let mut last = None;
-    let mut positions =
-        account.export.range((Bound::Excluded(after), Bound::Unbounded)).take_while(|(second, _)| *second <= newest);
+    let mut positions = account
+        .export
+        .range((Bound::Excluded(after), Bound::Unbounded))
+        .take_while(|(second, _)| *second <= newest);
     for position in positions.by_ref().take(size) {
         if let Some(ticket) = account.tickets.get(&position.1) {
             page.push(ticket.rest(base));

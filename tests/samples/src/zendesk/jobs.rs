@@ -3,10 +3,11 @@
 //! The answer is a job; its result is read from `/job_statuses/{id}`. A completed job may hold failed rows.
 //! At most 30 jobs may be queued or working. Only here do `additional_tags` and `remove_tags` exist.
 
+use super::changes::{TagEdit, TicketUpdate};
 use super::model::Channel;
 use super::paging::Query;
 use super::server::{ApiError, Caller, Shared, read_json};
-use super::state::{Account, Job, Refusal, TagEdit, TicketUpdate};
+use super::state::{Account, Job, Refusal};
 use super::tickets::{count_write, read_ids, read_stamp, read_update, strings};
 use crate::ids;
 use axum::Json;
@@ -36,7 +37,8 @@ pub(super) async fn update_many(
     let body = read_json(&body)?;
     let rows = match query.get("ids") {
         Some(ids) => {
-            let fields = body.get("ticket").ok_or(ApiError::BadParameter { name: "ticket", expected: "an object" })?;
+            let fields =
+                body.get("ticket").ok_or(ApiError::BadParameter { name: "ticket", expected: "an object" })?;
             let (update, stamp) = (read_bulk_update(fields)?, read_stamp(fields)?);
             read_ids(ids)?.into_iter().map(|id| Row { id, update: update.clone(), stamp }).collect()
         }
@@ -46,7 +48,9 @@ pub(super) async fn update_many(
     let job = Job { status: "queued", total: rows.len(), progress: 0, message: None, results: Vec::new() };
     let answer = {
         let mut account = shared.account.lock();
-        if account.jobs.values().filter(|job| matches!(job.status, "queued" | "working")).count() >= UNFINISHED_JOBS {
+        if account.jobs.values().filter(|job| matches!(job.status, "queued" | "working")).count()
+            >= UNFINISHED_JOBS
+        {
             return Err(ApiError::TooManyJobs);
         }
         forget_finished(&mut account);
@@ -67,7 +71,8 @@ fn forget_finished(account: &mut Account) {
 fn batch(body: &Value) -> Result<Vec<Row>, ApiError> {
     let rows = body.get("tickets").and_then(Value::as_array);
     let rows = rows.filter(|rows| (1..=100).contains(&rows.len()));
-    let rows = rows.ok_or(ApiError::BadParameter { name: "tickets", expected: "an array of 1 to 100 tickets" })?;
+    let rows =
+        rows.ok_or(ApiError::BadParameter { name: "tickets", expected: "an array of 1 to 100 tickets" })?;
     rows.iter()
         .map(|fields| {
             let id = fields.get("id").and_then(Value::as_u64);
@@ -106,7 +111,9 @@ async fn work(shared: Arc<Shared>, job_id: String, rows: Vec<Row>, caller: u64) 
                 let (error, details) = match refusal {
                     Refusal::NoSuchTicket => ("TicketNotFound", "Ticket not found"),
                     Refusal::Closed => ("TicketUpdateFailed", "Status: closed prevents ticket update"),
-                    Refusal::Conflict => ("UpdateConflict", "Safe Update prevented the update due to outdated ticket data."),
+                    Refusal::Conflict => {
+                        ("UpdateConflict", "Safe Update prevented the update due to outdated ticket data.")
+                    }
                 };
                 json!({"id": row.id, "action": "update", "success": false, "error": error, "details": details})
             }

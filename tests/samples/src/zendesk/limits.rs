@@ -86,7 +86,9 @@ impl Endpoint {
             ["webhooks", "test"] => (Some(Self::WebhookTest), None),
             ["webhooks", ..] => (Some(Self::Webhooks), None),
             ["incremental", ..] => (Some(Self::Export), None),
-            ["tickets", id] | ["tickets", id, "tags"] if method != http::Method::GET && method != http::Method::HEAD => {
+            ["tickets", id] | ["tickets", id, "tags"]
+                if method != http::Method::GET && method != http::Method::HEAD =>
+            {
                 match id.parse() {
                     Ok(id) => (Some(Self::TicketUpdate), Some(id)),
                     Err(_) => (None, None),
@@ -135,7 +137,14 @@ const WINDOWS_BEFORE_SWEEP: usize = 10_000;
 
 impl Limiter {
     /// Counts a request, or refuses it without counting.
-    pub(super) fn admit(&self, limits: &Limits, user: u64, method: &http::Method, path: &str, now: i64) -> Verdict {
+    pub(super) fn admit(
+        &self,
+        limits: &Limits,
+        user: u64,
+        method: &http::Method,
+        path: &str,
+        now: i64,
+    ) -> Verdict {
         let (endpoint, ticket) = Endpoint::of(method, path);
         let mut wanted = Vec::with_capacity(3);
         if let Some(total) = limits.account_per_minute {
@@ -174,7 +183,8 @@ impl Limiter {
             if wait.is_none() {
                 window.used += 1;
             }
-            let share = Share { total, remaining: total.saturating_sub(window.used), resets: window.ends - now };
+            let share =
+                Share { total, remaining: total.saturating_sub(window.used), resets: window.ends - now };
             put_headers(&mut headers, bucket, share, limits.old_spelling);
         }
         Verdict { headers, wait }
@@ -188,7 +198,9 @@ fn put_headers(headers: &mut HeaderMap, bucket: Bucket, share: Share, old: bool)
             let prefix = if old { "rate-limit" } else { "ratelimit" };
             headers.insert("x-rate-limit", HeaderValue::from(total));
             headers.insert("x-rate-limit-remaining", HeaderValue::from(remaining));
-            for (part, value) in [("limit", i64::from(total)), ("remaining", i64::from(remaining)), ("reset", resets)] {
+            for (part, value) in
+                [("limit", i64::from(total)), ("remaining", i64::from(remaining)), ("reset", resets)]
+            {
                 insert(headers, &format!("{prefix}-{part}"), &value.to_string());
             }
         }
@@ -227,7 +239,10 @@ mod tests {
         }
         assert_eq!(admit(&limiter, &limits, &Method::PUT, TICKET, 30).wait, Some(570));
         assert!(admit(&limiter, &limits, &Method::PUT, "/api/v2/tickets/8", 30).wait.is_none());
-        assert!(limiter.admit(&limits, 2, &Method::PUT, TICKET, 30).wait.is_none(), "another user has its own");
+        assert!(
+            limiter.admit(&limits, 2, &Method::PUT, TICKET, 30).wait.is_none(),
+            "another user has its own"
+        );
         assert!(admit(&limiter, &limits, &Method::PUT, TICKET, 600).wait.is_none());
     }
 

@@ -5,7 +5,9 @@
 //! `.json`), the test controls are under `/__control` (no credentials; loopback only).
 
 mod breaker;
+mod changes;
 mod control;
+mod delivery;
 mod events;
 mod incremental;
 mod jobs;
@@ -24,11 +26,11 @@ mod traffic;
 mod webhooks;
 
 pub use breaker::BreakerOptions;
+pub use changes::{AgentEdit, NewComment, NewTicket, TagEdit, TicketUpdate};
 pub use limits::Limits;
 pub use model::{Audit, AuditEvent, Channel, Comment, Priority, Role, Status, Ticket, TicketType, User};
 pub use sender::SenderOptions;
 pub use signature::{TEST_SECRET, sign};
-pub use state::{AgentEdit, NewComment, NewTicket, TagEdit, TicketUpdate};
 pub use stats::{Latency, Stats};
 pub use traffic::{Incident, Traffic};
 
@@ -312,7 +314,9 @@ fn client() -> io::Result<reqwest::Client> {
 /// Leaves events for the sender. Without a subscriber they are nobody's.
 fn publish(shared: &Shared, events: impl IntoIterator<Item = Event>) {
     for event in events {
-        if shared.account.lock().webhooks.values().any(|hook| hook.wants(event.kind)) && !shared.outbox.push(event) {
+        if shared.account.lock().webhooks.values().any(|hook| hook.wants(event.kind))
+            && !shared.outbox.push(event)
+        {
             count(&shared.counters.overflowed);
         }
     }

@@ -268,7 +268,8 @@ impl Ticket {
 
     /// One audit as in the REST API.
     pub(super) fn audit_rest(&self, audit: &Audit) -> Value {
-        let events: Vec<Value> = audit.events.iter().map(|(id, event)| self.audit_event(*id, event)).collect();
+        let events: Vec<Value> =
+            audit.events.iter().map(|(id, event)| self.audit_event(*id, event)).collect();
         json!({
             "id": audit.id, "ticket_id": self.id, "author_id": audit.author_id, "created_at": second_text(audit.created_at),
             "events": events, "metadata": {"system": {}, "custom": {}}, "via": audit.channel.via(),
@@ -277,7 +278,9 @@ impl Ticket {
 
     fn audit_event(&self, id: u64, event: &AuditEvent) -> Value {
         match event {
-            AuditEvent::Create { field, value } => json!({"id": id, "type": "Create", "field_name": field, "value": value}),
+            AuditEvent::Create { field, value } => {
+                json!({"id": id, "type": "Create", "field_name": field, "value": value})
+            }
             AuditEvent::Change { field, value, previous } => json!({
                 "id": id, "type": "Change", "field_name": field, "value": value, "previous_value": previous,
             }),

@@ -26,13 +26,22 @@ fn number(text: &str, name: &'static str) -> Result<usize, ApiError> {
     text.parse().map_err(|_| ApiError::BadParameter { name, expected: "an integer" })
 }
 
-fn by_cursor(name: &str, items: Vec<Value>, query: &Query, path: &str, size: &str) -> Result<Value, ApiError> {
+fn by_cursor(
+    name: &str,
+    items: Vec<Value>,
+    query: &Query,
+    path: &str,
+    size: &str,
+) -> Result<Value, ApiError> {
     let size = number(size, "page[size]")?.clamp(1, LARGEST_PAGE);
     let start = match query.get("page[after]") {
         None => 0,
         Some(cursor) => {
             let decoded = BASE64_STANDARD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let place = decoded.as_deref().and_then(|text| text.strip_prefix("after:")).and_then(|text| text.parse().ok());
+            let place = decoded
+                .as_deref()
+                .and_then(|text| text.strip_prefix("after:"))
+                .and_then(|text| text.parse().ok());
             place.ok_or(ApiError::BadParameter { name: "page[after]", expected: "a cursor of this list" })?
         }
     };
@@ -43,8 +52,11 @@ fn by_cursor(name: &str, items: Vec<Value>, query: &Query, path: &str, size: &st
     let cursor = |place: usize| BASE64_STANDARD.encode(format!("after:{place}"));
     let after = (!records.is_empty()).then(|| cursor(end));
     let before = (!records.is_empty()).then(|| cursor(start));
-    let link = |cursor: &Option<String>| cursor.as_ref().map(|cursor| format!("{path}?page%5Bafter%5D={cursor}&page%5Bsize%5D={size}"));
-    let (next, prev) = (if has_more { link(&after) } else { None }, if start > 0 { link(&before) } else { None });
+    let link = |cursor: &Option<String>| {
+        cursor.as_ref().map(|cursor| format!("{path}?page%5Bafter%5D={cursor}&page%5Bsize%5D={size}"))
+    };
+    let (next, prev) =
+        (if has_more { link(&after) } else { None }, if start > 0 { link(&before) } else { None });
     Ok(json!({
         name: records,
         "meta": {"has_more": has_more, "after_cursor": after, "before_cursor": before},

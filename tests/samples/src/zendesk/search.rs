@@ -23,18 +23,29 @@ pub(super) async fn search(
     QueryString(query): QueryString<Query>,
 ) -> Result<Response, ApiError> {
     let Some(text) = query.get("query").filter(|text| !text.trim().is_empty()) else {
-        return Err(ApiError::Bad { error: "invalid", description: "Invalid search: query is missing".to_owned() });
+        return Err(ApiError::Bad {
+            error: "invalid",
+            description: "Invalid search: query is missing".to_owned(),
+        });
     };
     let page: usize = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     let size: usize = query.get("per_page").and_then(|size| size.parse().ok()).unwrap_or(100);
     if page.saturating_sub(1).saturating_mul(size.min(100)) >= MOST_RESULTS {
         let description = "Invalid search: Requested response size was greater than Search Response Limits";
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"error": "invalid", "description": description}))).into_response());
+        return Ok((
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Json(json!({"error": "invalid", "description": description})),
+        )
+            .into_response());
     }
     let terms: Vec<&str> = text.split_whitespace().collect();
     let found: Vec<Value> = {
         let account = shared.account.lock();
-        let fitting = account.tickets.values().rev().filter(|ticket| terms.iter().all(|term| fits(&account, ticket, term)));
+        let fitting = account
+            .tickets
+            .values()
+            .rev()
+            .filter(|ticket| terms.iter().all(|term| fits(&account, ticket, term)));
         fitting
             .take(MOST_RESULTS)
             .map(|ticket| {
@@ -44,7 +55,8 @@ pub(super) async fn search(
             })
             .collect()
     };
-    let mut answer = paging::page("results", found, &query, &format!("{}/api/v2/search.json", shared.base()))?;
+    let mut answer =
+        paging::page("results", found, &query, &format!("{}/api/v2/search.json", shared.base()))?;
     answer["facets"] = Value::Null;
     Ok(Json(answer).into_response())
 }
@@ -66,7 +78,8 @@ fn fits_plain(account: &Account, ticket: &Ticket, term: &str) -> bool {
     }
     let Some((key, wanted)) = term.split_once(':') else {
         let word = term.to_lowercase();
-        return ticket.subject.to_lowercase().contains(&word) || ticket.description.to_lowercase().contains(&word);
+        return ticket.subject.to_lowercase().contains(&word)
+            || ticket.description.to_lowercase().contains(&word);
     };
     match key {
         "type" => wanted == "ticket" || ticket.kind.is_some_and(|kind| kind.lower() == wanted),
@@ -75,7 +88,10 @@ fn fits_plain(account: &Account, ticket: &Ticket, term: &str) -> bool {
         "tags" => ticket.tags.contains(wanted),
         "requester" => {
             ticket.requester_id.to_string() == wanted
-                || account.users.get(&ticket.requester_id).is_some_and(|user| user.email.eq_ignore_ascii_case(wanted))
+                || account
+                    .users
+                    .get(&ticket.requester_id)
+                    .is_some_and(|user| user.email.eq_ignore_ascii_case(wanted))
         }
         _ => false,
     }
@@ -83,7 +99,8 @@ fn fits_plain(account: &Account, ticket: &Ticket, term: &str) -> bool {
 
 /// Compares as text, which orders ISO 8601 dates in UTC; a date without a time fits its whole day.
 fn date_fits(value: &str, condition: &str) -> bool {
-    let (operator, wanted) = condition.split_at(condition.find(|c: char| c.is_ascii_digit()).unwrap_or(condition.len()));
+    let (operator, wanted) =
+        condition.split_at(condition.find(|c: char| c.is_ascii_digit()).unwrap_or(condition.len()));
     let value = &value[..wanted.len().min(value.len())];
     match operator {
         ">" => value > wanted,

@@ -56,7 +56,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let edit: faults::EditHook = {
         let shared = Arc::clone(shared);
         Arc::new(move |path, edit| {
-            let ticket = path.strip_prefix("/api/v2/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
+            let ticket =
+                path.strip_prefix("/api/v2/tickets/").and_then(|rest| rest.split('/').next()?.parse().ok());
             if let Some(ticket) = ticket {
                 super::agent_edit(&shared, ticket, edit);
             }
@@ -77,7 +78,10 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/users/{id}", get(tickets::user))
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/test", post(webhooks::test))
-        .route("/webhooks/{id}", get(webhooks::show).put(webhooks::update).patch(webhooks::update).delete(webhooks::delete))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show).put(webhooks::update).patch(webhooks::update).delete(webhooks::delete),
+        )
         .route("/webhooks/{id}/signing_secret", get(webhooks::secret).post(webhooks::rotate_secret))
         .route("/webhooks/{id}/invocations", get(webhooks::invocations))
         .route("/webhooks/{id}/invocations/{invocation}/attempts", get(webhooks::attempts))
@@ -103,14 +107,17 @@ async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, n
 }
 
 fn credentials_fit(options: &Options, headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     if let Some(token) = value.strip_prefix("Bearer ") {
         return token == options.bearer_token;
     }
     let Some(encoded) = value.strip_prefix("Basic ") else { return false };
     let decoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
     // The user part ends at the first colon; an e-mail address has none.
-    String::from_utf8(decoded).is_ok_and(|pair| pair == format!("{}/token:{}", options.email, options.api_token))
+    String::from_utf8(decoded)
+        .is_ok_and(|pair| pair == format!("{}/token:{}", options.email, options.api_token))
 }
 
 async fn limit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -137,11 +144,20 @@ pub(super) enum ApiError {
     NoSuchEndpoint,
     NotFound,
     /// A parameter that cannot be read; `error` is an object in these.
-    BadParameter { name: &'static str, expected: &'static str },
+    BadParameter {
+        name: &'static str,
+        expected: &'static str,
+    },
     /// 400 with `error` and `description`.
-    Bad { error: &'static str, description: String },
+    Bad {
+        error: &'static str,
+        description: String,
+    },
     /// 422 with the field at fault.
-    Invalid { field: &'static str, description: String },
+    Invalid {
+        field: &'static str,
+        description: String,
+    },
     Closed,
     Conflict,
     TooManyRequests(i64),
@@ -192,9 +208,10 @@ impl IntoResponse for ApiError {
             Self::Invalid { field, description } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, record_invalid(field, description))
             }
-            Self::Closed => {
-                (StatusCode::UNPROCESSABLE_ENTITY, record_invalid("status", "Status: closed prevents ticket update"))
-            }
+            Self::Closed => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                record_invalid("status", "Status: closed prevents ticket update"),
+            ),
             Self::Conflict => (
                 StatusCode::CONFLICT,
                 json!({
@@ -225,7 +242,8 @@ impl IntoResponse for ApiError {
 
 /// Reads a JSON body into a value; anything else is a 400.
 pub(super) fn read_json(body: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(body).map_err(|_| ApiError::BadParameter { name: "body", expected: "a JSON object" })
+    serde_json::from_slice(body)
+        .map_err(|_| ApiError::BadParameter { name: "body", expected: "a JSON object" })
 }
 
 /// Reads a path's id.

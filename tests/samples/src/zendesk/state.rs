@@ -4,90 +4,14 @@
 //! that follow from it. `updated_at` has a resolution of one second, as at the vendor, so that two updates
 //! within a second carry the same stamp and `safe_update` cannot tell them apart.
 
+use super::changes::{NewComment, NewTicket, TagEdit, TicketUpdate};
 use super::events::{Change, Event};
 use super::model::{Audit, AuditEvent, Channel, Comment, Priority, Role, Status, Ticket, TicketType, User};
 use super::webhooks::Webhook;
 use crate::tickets::Planted;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
-
-/// A comment to add.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NewComment {
-    /// Plain text.
-    pub body: String,
-    /// False for a private note.
-    pub public: bool,
-}
-
-/// What to do to a ticket's tags.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TagEdit {
-    /// These and no others.
-    Set(Vec<String>),
-    /// These too.
-    Add(Vec<String>),
-    /// All but these.
-    Remove(Vec<String>),
-}
-
-/// An update: absent fields stay as they are.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TicketUpdate {
-    /// Subject line.
-    pub subject: Option<String>,
-    /// Status.
-    pub status: Option<Status>,
-    /// Priority.
-    pub priority: Option<Priority>,
-    /// Type.
-    pub kind: Option<TicketType>,
-    /// Assignee's user id.
-    pub assignee_id: Option<u64>,
-    /// Id in another system.
-    pub external_id: Option<String>,
-    /// Tag edits, in order.
-    pub tags: Vec<TagEdit>,
-    /// A comment.
-    pub comment: Option<NewComment>,
-}
-
-/// What an agent does to a ticket by hand.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct AgentEdit {
-    /// The update.
-    pub update: TicketUpdate,
-    /// Leaves `updated_at` within the second it is in, so that `safe_update` misses the collision. Otherwise
-    /// the stamp is moved by at least a second.
-    pub same_second: bool,
-}
-
-/// A ticket to create.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NewTicket {
-    /// Subject line.
-    pub subject: String,
-    /// First comment.
-    pub body: String,
-    /// Requester's name.
-    pub requester_name: String,
-    /// Requester's e-mail address; the same address is the same user.
-    pub requester_email: String,
-    /// Priority.
-    pub priority: Option<Priority>,
-    /// Status; `new` if absent.
-    pub status: Option<Status>,
-    /// Type.
-    pub kind: Option<TicketType>,
-    /// Tags.
-    pub tags: Vec<String>,
-}
 
 /// Why an update was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +93,8 @@ impl Account {
 
     fn add_user(&mut self, id: u64, name: &str, email: &str, role: Role, now: i64) {
         self.by_email.insert(email.to_lowercase(), id);
-        self.users.insert(id, User { id, name: name.to_owned(), email: email.to_owned(), role, created_at: now });
+        self.users
+            .insert(id, User { id, name: name.to_owned(), email: email.to_owned(), role, created_at: now });
     }
 
     /// The user with this address, created if unknown; true if it was.
@@ -190,7 +115,13 @@ impl Account {
 
     /// Creates a ticket for its requester. The events are `ticket.created` alone: the first comment is part
     /// of the creation.
-    pub(super) fn create(&mut self, new: NewTicket, channel: Channel, submitter: Option<u64>, now: i64) -> (u64, Event) {
+    pub(super) fn create(
+        &mut self,
+        new: NewTicket,
+        channel: Channel,
+        submitter: Option<u64>,
+        now: i64,
+    ) -> (u64, Event) {
         let (requester_id, _) = if new.requester_email.is_empty() {
             (submitter.unwrap_or(API_USER), false)
         } else {
@@ -206,7 +137,10 @@ impl Account {
             (self.id(), AuditEvent::Comment(comment_id)),
             (self.id(), AuditEvent::Create { field: "subject", value: json!(new.subject) }),
             (self.id(), AuditEvent::Create { field: "status", value: json!(status.lower()) }),
-            (self.id(), AuditEvent::Create { field: "priority", value: json!(new.priority.map(Priority::lower)) }),
+            (
+                self.id(),
+                AuditEvent::Create { field: "priority", value: json!(new.priority.map(Priority::lower)) },
+            ),
             (self.id(), AuditEvent::Create { field: "tags", value: json!(tags) }),
         ];
         let comment = Comment {
@@ -318,7 +252,9 @@ impl Account {
             record("assignee_id", json!(assignee), json!(previous));
             changes.push(Change::Assignee { previous });
         }
-        if let Some(external) = update.external_id.filter(|external| Some(external) != ticket.external_id.as_ref()) {
+        if let Some(external) =
+            update.external_id.filter(|external| Some(external) != ticket.external_id.as_ref())
+        {
             let previous = ticket.external_id.replace(external);
             record("external_id", json!(ticket.external_id), json!(previous));
         }
@@ -349,7 +285,13 @@ impl Account {
         if recorded.is_empty() {
             return Ok((audit_id, Vec::new()));
         }
-        ticket.audits.push(Audit { id: audit_id, author_id: actor, channel, created_at: now, events: recorded });
+        ticket.audits.push(Audit {
+            id: audit_id,
+            author_id: actor,
+            channel,
+            created_at: now,
+            events: recorded,
+        });
         self.export.remove(&(ticket.generated_at, id));
         ticket.updated_at = now.max(ticket.updated_at);
         ticket.generated_at = now.max(ticket.generated_at);

@@ -120,7 +120,8 @@ impl Latency {
         sorted.sort_unstable();
         let Some(last) = sorted.len().checked_sub(1) else { return Self::default() };
         // Nearest rank: the smallest sample that at least p % of all do not exceed.
-        let rank = |percent: usize| sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1).min(last)];
+        let rank =
+            |percent: usize| sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1).min(last)];
         Self { count: sorted.len() as u64, p50: rank(50), p95: rank(95), p99: rank(99), max: sorted[last] }
     }
 

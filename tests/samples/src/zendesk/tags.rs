@@ -1,7 +1,7 @@
 //! Tags API of a ticket: POST sets, PUT adds, DELETE removes.
 
+use super::changes::{TagEdit, TicketUpdate};
 use super::server::{ApiError, Caller, Shared, read_id, read_json};
-use super::state::{TagEdit, TicketUpdate};
 use super::tickets::{read_stamp, strings};
 use axum::Json;
 use axum::body::Bytes;
@@ -61,7 +61,8 @@ fn edit(
 ) -> Result<Value, ApiError> {
     let id = read_id(id)?;
     let body = read_json(body)?;
-    let tags = strings(body.get("tags"))?.ok_or(ApiError::BadParameter { name: "tags", expected: "an array of strings" })?;
+    let tags = strings(body.get("tags"))?
+        .ok_or(ApiError::BadParameter { name: "tags", expected: "an array of strings" })?;
     let update = TicketUpdate { tags: vec![kind(tags)], ..TicketUpdate::default() };
     super::api_update(shared, id, update, read_stamp(&body)?, caller.0)?;
     present(shared, id)

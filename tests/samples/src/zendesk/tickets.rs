@@ -1,14 +1,14 @@
 //! Tickets API: show, create, update, delete, comments, audits.
 
+use super::changes::{NewComment, NewTicket, TagEdit, TicketUpdate};
 use super::model::{Channel, Priority, Status, TicketType};
 use super::paging::{self, Query};
 use super::server::{ApiError, Caller, Shared, read_id, read_json};
-use super::state::{NewComment, NewTicket, TagEdit, TicketUpdate};
 use super::stats::count;
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query as QueryString, State};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -31,14 +31,21 @@ pub(super) async fn show(State(shared): App, Path(id): Path<String>) -> Answer {
 pub(super) async fn show_many(State(shared): App, QueryString(query): QueryString<Query>) -> Answer {
     let ids = read_ids(query.get("ids").map_or("", String::as_str))?;
     let account = shared.account.lock();
-    let found: Vec<Value> =
-        ids.iter().filter_map(|id| account.tickets.get(id)).map(|ticket| ticket.rest(shared.base())).collect();
+    let found: Vec<Value> = ids
+        .iter()
+        .filter_map(|id| account.tickets.get(id))
+        .map(|ticket| ticket.rest(shared.base()))
+        .collect();
     ok(json!({"count": found.len(), "tickets": found, "next_page": null, "previous_page": null}))
 }
 
 /// At most 100 ids, parted by commas.
 pub(super) fn read_ids(text: &str) -> Result<Vec<u64>, ApiError> {
-    let ids = text.split(',').filter(|part| !part.is_empty()).map(|part| read_id(part.trim())).collect::<Result<Vec<_>, _>>()?;
+    let ids = text
+        .split(',')
+        .filter(|part| !part.is_empty())
+        .map(|part| read_id(part.trim()))
+        .collect::<Result<Vec<_>, _>>()?;
     if ids.is_empty() || ids.len() > 100 {
         return Err(ApiError::BadParameter { name: "ids", expected: "1 to 100 ids" });
     }
@@ -53,12 +60,18 @@ pub(super) async fn list(State(shared): App, QueryString(query): QueryString<Que
 pub(super) async fn create(State(shared): App, Extension(caller): Extension<Caller>, body: Bytes) -> Answer {
     let body = read_json(&body)?;
     let fields = body.get("ticket").filter(|ticket| ticket.is_object()).ok_or(MISSING_TICKET)?;
-    let comment = fields.get("comment").and_then(|comment| comment.get("body")).or_else(|| fields.get("description"));
+    let comment =
+        fields.get("comment").and_then(|comment| comment.get("body")).or_else(|| fields.get("description"));
     let Some(text) = comment.and_then(Value::as_str).filter(|text| !text.is_empty()) else {
-        return Err(ApiError::Invalid { field: "base", description: "Description: cannot be blank".to_owned() });
+        return Err(ApiError::Invalid {
+            field: "base",
+            description: "Description: cannot be blank".to_owned(),
+        });
     };
     let requester = fields.get("requester");
-    let part = |name: &str| requester.and_then(|requester| requester.get(name)).and_then(Value::as_str).unwrap_or("").to_owned();
+    let part = |name: &str| {
+        requester.and_then(|requester| requester.get(name)).and_then(Value::as_str).unwrap_or("").to_owned()
+    };
     let new = NewTicket {
         subject: fields.get("subject").and_then(Value::as_str).unwrap_or(text).to_owned(),
         body: text.to_owned(),
@@ -73,7 +86,8 @@ pub(super) async fn create(State(shared): App, Extension(caller): Extension<Call
     let account = shared.account.lock();
     let ticket = account.tickets.get(&id).ok_or(ApiError::NotFound)?;
     let audit = ticket.audits.last().map(|audit| ticket.audit_rest(audit));
-    Ok((StatusCode::CREATED, Json(json!({"ticket": ticket.rest(shared.base()), "audit": audit}))).into_response())
+    Ok((StatusCode::CREATED, Json(json!({"ticket": ticket.rest(shared.base()), "audit": audit})))
+        .into_response())
 }
 
 const MISSING_TICKET: ApiError = ApiError::BadParameter { name: "ticket", expected: "an object" };
@@ -92,7 +106,8 @@ pub(super) async fn update(
     let audit_id = super::api_update(&shared, id, update, stamp, caller.0)?;
     let account = shared.account.lock();
     let ticket = account.tickets.get(&id).ok_or(ApiError::NotFound)?;
-    let audit = ticket.audits.last().filter(|audit| audit.id == audit_id).map(|audit| ticket.audit_rest(audit));
+    let audit =
+        ticket.audits.last().filter(|audit| audit.id == audit_id).map(|audit| ticket.audit_rest(audit));
     ok(json!({"ticket": ticket.rest(shared.base()), "audit": audit}))
 }
 
@@ -107,7 +122,8 @@ pub(super) fn read_stamp(fields: &Value) -> Result<Option<i64>, ApiError> {
     if !safe {
         return Ok(None);
     }
-    let stamp = fields.get("updated_stamp").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+    let stamp =
+        fields.get("updated_stamp").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
     match stamp {
         Some(stamp) => Ok(Some(stamp.as_second())),
         None => Err(ApiError::BadParameter { name: "updated_stamp", expected: "a date with safe_update" }),
@@ -142,11 +158,17 @@ fn read_comment(comment: Option<&Value>) -> Result<Option<NewComment>, ApiError>
             body: body.to_owned(),
             public: comment.get("public").and_then(Value::as_bool).unwrap_or(true),
         })),
-        None => Err(ApiError::Invalid { field: "comment", description: "Comment: cannot be blank".to_owned() }),
+        None => {
+            Err(ApiError::Invalid { field: "comment", description: "Comment: cannot be blank".to_owned() })
+        }
     }
 }
 
-fn choice<T>(fields: &Value, field: &'static str, parse: fn(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+fn choice<T>(
+    fields: &Value,
+    field: &'static str,
+    parse: fn(&str) -> Option<T>,
+) -> Result<Option<T>, ApiError> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_str().and_then(parse) {
@@ -162,7 +184,8 @@ pub(super) fn strings(value: Option<&Value>) -> Result<Option<Vec<String>>, ApiE
         // "a b" is accepted for ["a", "b"].
         Some(Value::String(text)) => Ok(Some(vec![text.clone()])),
         Some(Value::Array(items)) => {
-            let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+            let texts: Option<Vec<String>> =
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
             texts.map(Some).ok_or(ApiError::BadParameter { name: "tags", expected: "strings" })
         }
         Some(_) => Err(ApiError::BadParameter { name: "tags", expected: "an array of strings" }),
@@ -171,7 +194,11 @@ pub(super) fn strings(value: Option<&Value>) -> Result<Option<Vec<String>>, ApiE
 
 pub(super) async fn delete(State(shared): App, Path(id): Path<String>) -> Answer {
     let id = read_id(&id)?;
-    if shared.account.lock().delete(id) { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(ApiError::NotFound) }
+    if shared.account.lock().delete(id) {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(ApiError::NotFound)
+    }
 }
 
 pub(super) async fn comments(
@@ -190,10 +217,19 @@ pub(super) async fn comments(
     if newest_first {
         comments.reverse();
     }
-    ok(paging::page("comments", comments, &query, &format!("{}/api/v2/tickets/{id}/comments.json", shared.base()))?)
+    ok(paging::page(
+        "comments",
+        comments,
+        &query,
+        &format!("{}/api/v2/tickets/{id}/comments.json", shared.base()),
+    )?)
 }
 
-pub(super) async fn audits(State(shared): App, Path(id): Path<String>, QueryString(query): QueryString<Query>) -> Answer {
+pub(super) async fn audits(
+    State(shared): App,
+    Path(id): Path<String>,
+    QueryString(query): QueryString<Query>,
+) -> Answer {
     let id = read_id(&id)?;
     let audits = {
         let account = shared.account.lock();

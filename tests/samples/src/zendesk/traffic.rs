@@ -1,9 +1,9 @@
 //! A helpdesk's ordinary life, at a set rate: tickets arrive, requesters and agents write, statuses change;
 //! and now and then an incident.
 
+use super::changes::{AgentEdit, NewComment, NewTicket, TagEdit, TicketUpdate};
 use super::model::{Channel, Priority, Status};
 use super::server::Shared;
-use super::state::{AgentEdit, NewComment, NewTicket, TagEdit, TicketUpdate};
 use super::{agent_edit, create_ticket, create_user, publish};
 use crate::tickets::{GeneratedTicket, Generator, Urgency};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -133,7 +133,9 @@ impl Life {
             create_user(&self.shared, &requester.name, &requester.email);
             return;
         }
-        let Some(id) = self.recent.get(self.random.random_range(0..self.recent.len().max(1))).copied() else { return };
+        let Some(id) = self.recent.get(self.random.random_range(0..self.recent.len().max(1))).copied() else {
+            return;
+        };
         let by_agent = |update| AgentEdit { update, same_second: false };
         match self.random.random_range(0..100) {
             0..35 => {
@@ -145,15 +147,18 @@ impl Life {
             35..55 => {
                 let body = self.tickets.next_agent_reply();
                 let comment = Some(NewComment { body, public: true });
-                let update = TicketUpdate { comment, status: Some(Status::Pending), ..TicketUpdate::default() };
+                let update =
+                    TicketUpdate { comment, status: Some(Status::Pending), ..TicketUpdate::default() };
                 agent_edit(&self.shared, id, &by_agent(update));
             }
             55..70 => {
-                let priority = [Priority::Low, Priority::Normal, Priority::High].choose(&mut self.random).copied();
+                let priority =
+                    [Priority::Low, Priority::Normal, Priority::High].choose(&mut self.random).copied();
                 agent_edit(&self.shared, id, &by_agent(TicketUpdate { priority, ..TicketUpdate::default() }));
             }
             70..80 => {
-                let tag = ["vip", "tier2", "waiting_on_vendor", "refund_ok"].choose(&mut self.random).copied();
+                let tag =
+                    ["vip", "tier2", "waiting_on_vendor", "refund_ok"].choose(&mut self.random).copied();
                 let tags = tag.map(|tag| TagEdit::Add(vec![tag.to_owned()])).into_iter().collect();
                 agent_edit(&self.shared, id, &by_agent(TicketUpdate { tags, ..TicketUpdate::default() }));
             }

@@ -5,9 +5,9 @@
 //! exact headers and payload, and the answer) are kept as a short log.
 
 use super::breaker::Breaker;
+use super::delivery;
 use super::events::pretty;
 use super::paging::{self, Query};
-use super::sender;
 use super::server::{ApiError, Caller, Shared, read_json};
 use super::signature::{self, TEST_SECRET};
 use crate::clock::second_text;
@@ -73,7 +73,13 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    pub(super) fn new(name: &str, endpoint: &str, subscriptions: Vec<String>, created_by: u64, now: i64) -> Self {
+    pub(super) fn new(
+        name: &str,
+        endpoint: &str,
+        subscriptions: Vec<String>,
+        created_by: u64,
+        now: i64,
+    ) -> Self {
         Self {
             id: ids::ulid(),
             name: name.to_owned(),
@@ -173,8 +179,10 @@ fn apply(webhook: &mut Webhook, fields: &Value) -> Result<(), ApiError> {
     if let Some(subscriptions) = fields.get("subscriptions").and_then(Value::as_array) {
         webhook.subscriptions = subscriptions.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     }
-    let subscribed = webhook.subscriptions.iter().any(|subscription| subscription != "conditional_ticket_events");
-    let form = (text(fields, "http_method").unwrap_or("POST"), text(fields, "request_format").unwrap_or("json"));
+    let subscribed =
+        webhook.subscriptions.iter().any(|subscription| subscription != "conditional_ticket_events");
+    let form =
+        (text(fields, "http_method").unwrap_or("POST"), text(fields, "request_format").unwrap_or("json"));
     if subscribed && form != ("POST", "json") {
         return Err(invalid("Webhooks subscribed to events must use POST and JSON"));
     }
@@ -190,9 +198,13 @@ fn apply(webhook: &mut Webhook, fields: &Value) -> Result<(), ApiError> {
 
 fn read_authentication(value: &Value) -> Result<Authentication, ApiError> {
     let data = value.get("data").unwrap_or(&Value::Null);
-    let part = |name: &str| text(data, name).map(str::to_owned).ok_or_else(|| invalid("Authentication data is incomplete"));
+    let part = |name: &str| {
+        text(data, name).map(str::to_owned).ok_or_else(|| invalid("Authentication data is incomplete"))
+    };
     match text(value, "type") {
-        Some("basic_auth") => Ok(Authentication::Basic { username: part("username")?, password: part("password")? }),
+        Some("basic_auth") => {
+            Ok(Authentication::Basic { username: part("username")?, password: part("password")? })
+        }
         Some("bearer_token") => Ok(Authentication::Bearer { token: part("token")? }),
         Some("api_key") => Ok(Authentication::ApiKey { name: part("name")?, value: part("value")? }),
         _ => Err(invalid("Authentication type is not supported")),
@@ -218,10 +230,14 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
-pub(super) async fn list(State(shared): App, QueryString(mut query): QueryString<Query>) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    State(shared): App,
+    QueryString(mut query): QueryString<Query>,
+) -> Result<Response, ApiError> {
     let webhooks = shared.account.lock().webhooks.values().map(Webhook::rest).collect();
     query.entry("page[size]".to_owned()).or_insert_with(|| "100".to_owned());
-    Ok(Json(paging::page("webhooks", webhooks, &query, &format!("{}/api/v2/webhooks", shared.base()))?).into_response())
+    Ok(Json(paging::page("webhooks", webhooks, &query, &format!("{}/api/v2/webhooks", shared.base()))?)
+        .into_response())
 }
 
 pub(super) async fn show(State(shared): App, Path(id): Path<String>) -> Result<Response, ApiError> {
@@ -230,7 +246,11 @@ pub(super) async fn show(State(shared): App, Path(id): Path<String>) -> Result<R
     Ok(Json(json!({"webhook": webhook.rest()})).into_response())
 }
 
-pub(super) async fn update(State(shared): App, Path(id): Path<String>, body: Bytes) -> Result<Response, ApiError> {
+pub(super) async fn update(
+    State(shared): App,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let body = read_json(&body)?;
     let fields = body.get("webhook").ok_or_else(|| invalid("webhook is missing"))?;
     let mut account = shared.account.lock();
@@ -304,7 +324,8 @@ pub(super) async fn attempts(
             let headers: Vec<Value> =
                 attempt.headers.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
             value["status_code"] = json!(code);
-            value["request"] = json!({"headers": headers, "payload": String::from_utf8_lossy(&attempt.payload)});
+            value["request"] =
+                json!({"headers": headers, "payload": String::from_utf8_lossy(&attempt.payload)});
             value["response"] = json!({"payload": attempt.answer});
         }
         value
@@ -332,14 +353,16 @@ pub(super) async fn test(
         Some(id) => {
             let account = shared.account.lock();
             let webhook = account.webhooks.get(id).ok_or(ApiError::NotFound)?;
-            let headers = sender::headers(shared.options.account_id, webhook, &invocation, &timestamp, &payload);
+            let headers =
+                delivery::headers(shared.options.account_id, webhook, &invocation, &timestamp, &payload);
             (webhook.endpoint.clone(), headers)
         }
         None => {
             let endpoint = text(request, "endpoint").ok_or_else(|| invalid("request.endpoint is missing"))?;
             let mut webhook = Webhook::new("test", endpoint, Vec::new(), 0, 0);
             TEST_SECRET.clone_into(&mut webhook.secret);
-            let headers = sender::headers(shared.options.account_id, &webhook, &invocation, &timestamp, &payload);
+            let headers =
+                delivery::headers(shared.options.account_id, &webhook, &invocation, &timestamp, &payload);
             (endpoint.to_owned(), headers)
         }
     };

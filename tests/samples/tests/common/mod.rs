@@ -1,5 +1,6 @@
 //! A plain client and a plain webhook receiver.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "clippy sees no test in a module that holds only helpers")]
 
 use axum::Router;
 use axum::body::Bytes;

@@ -1,0 +1,32 @@
+"""Drives a running sample Slack with Slack's own SDK. Run through peers.rs, which see."""
+
+import sys
+import time
+
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+from slack_sdk.models.blocks import ActionsBlock, ButtonElement, ContextBlock, HeaderBlock, MarkdownTextObject, SectionBlock
+from slack_sdk.webhook import WebhookClient
+
+client = WebhookClient(sys.argv[1])
+answer = client.send(
+    text="fallback",
+    blocks=[
+        HeaderBlock(text="High urgency"),
+        SectionBlock(text="*rule* fired", fields=["*tenant* acme", "*since* 12:00"]),
+        ContextBlock(elements=[MarkdownTextObject(text="rule 2")]),
+        ActionsBlock(elements=[ButtonElement(text="Open", action_id="open", value="1")]),
+    ],
+)
+assert (answer.status_code, answer.body) == (200, "ok"), answer.body
+assert client.send(blocks=[]).status_code == 400
+
+client.send(text="two")
+limited = client.send(text="three")
+limited = limited if limited.status_code == 429 else client.send(text="four")
+assert limited.status_code == 429 and int(limited.headers["retry-after"]) >= 1, (limited.status_code, limited.headers)
+
+client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=2))
+start = time.monotonic()
+assert client.send(text="patient").body == "ok"
+assert time.monotonic() - start >= 0.9
+print("slack_sdk agrees")
