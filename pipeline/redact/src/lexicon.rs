@@ -184,16 +184,19 @@ impl Lexicon {
         for found in self.automaton.find_iter(bytes) {
             let (word, whole) = self.entries[found.pattern().as_usize()];
             let (start, end) = (found.start(), found.end());
-            if is_word(bytes[start]) && start > 0 && is_word(bytes[start - 1]) {
+            let attached = start > 0 && (is_word(bytes[start - 1]) || mask::ends_at(bytes, start));
+            if is_word(bytes[start]) && attached {
                 continue;
             }
             if whole
                 && is_word(bytes[end - 1])
-                && bytes.get(end).is_some_and(|&b| is_word(b) && !b.is_ascii_digit())
+                && (bytes.get(end).is_some_and(|&b| is_word(b) && !b.is_ascii_digit())
+                    || mask::starts_at(bytes, end))
             {
                 continue;
             }
-            if in_mask(bytes, start) {
+            // The word PHONE in [PHONE] says nothing about the number behind it.
+            if mask::holds(bytes, start) {
                 continue;
             }
             hits.push(Hit { start: start as u32, end: end as u32, word });
@@ -205,14 +208,6 @@ impl Lexicon {
 /// is found in `DB_PASSWORD`.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
-}
-
-/// Whether `at` lies inside a mask that this crate has written: the word `PHONE` in `[PHONE]` says nothing about
-/// the number behind it. Without this, redacting twice could find more than once.
-fn in_mask(bytes: &[u8], at: usize) -> bool {
-    let from = at.saturating_sub(mask::LONGEST);
-    let open = bytes[from..=at].iter().rposition(|&b| b == b'[' || b == b']');
-    open.is_some_and(|open| mask::starts_at(bytes, from + open))
 }
 
 #[cfg(test)]

@@ -46,12 +46,14 @@ pub(crate) fn starts_at(bytes: &[u8], at: usize) -> bool {
 /// Matchers treat a mask beside a candidate as a letter: something stood there that was attached to it. So
 /// redacting twice finds what redacting once has found.
 pub(crate) fn ends_at(bytes: &[u8], at: usize) -> bool {
-    at > 0
-        && bytes[at - 1] == b']'
-        && bytes[at.saturating_sub(LONGEST)..at]
-            .iter()
-            .rposition(|&b| b == b'[')
-            .is_some_and(|open| starts_at(bytes, at.saturating_sub(LONGEST) + open))
+    at > 0 && bytes[at - 1] == b']' && holds(bytes, at - 1)
+}
+
+/// Whether `at` lies inside a mask of this crate or on its closing bracket.
+pub(crate) fn holds(bytes: &[u8], at: usize) -> bool {
+    let from = at.saturating_sub(LONGEST);
+    let open = bytes[from..at].iter().rposition(|&b| b == b'[' || b == b']');
+    open.is_some_and(|open| starts_at(bytes, from + open))
 }
 
 fn push_last_four(value: &str, out: &mut String) {

@@ -2,6 +2,7 @@
 //!
 //! Time is measured as a ratio between a text and one four times as long, the best of several runs each: linear
 //! code gives 4, quadratic code 16. The bound between them leaves room for caches and a busy machine.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, Instant};
 
@@ -97,13 +98,15 @@ fn hostile_texts_cost_linear_time() {
     for piece in pieces {
         let small = piece.repeat(SMALL / piece.len());
         let large = piece.repeat(FACTOR * SMALL / piece.len());
-        // A second look before a verdict: the machine may have been busy.
-        let ratio = (0..3)
-            .map(|_| {
-                let short = best_of(&redactor, &small, &mut out).max(Duration::from_micros(50));
-                best_of(&redactor, &large, &mut out).as_secs_f64() / short.as_secs_f64()
-            })
-            .fold(f64::INFINITY, f64::min);
+        // A second and third look before a verdict: the machine may have been busy.
+        let mut ratio = f64::INFINITY;
+        for _ in 0..3 {
+            let short = best_of(&redactor, &small, &mut out).max(Duration::from_micros(50));
+            ratio = ratio.min(best_of(&redactor, &large, &mut out).as_secs_f64() / short.as_secs_f64());
+            if ratio <= BOUND {
+                break;
+            }
+        }
         if ratio > BOUND {
             slow.push(format!("{piece:?}: {ratio:.1} times for {FACTOR} times the text"));
         }

@@ -1,4 +1,5 @@
 //! Properties that hold for every text and every configuration.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use deskstream_redact::{PiiKind, Policy, RedactConfig, Redacted, Redactor};
 use proptest::prelude::*;

@@ -46,7 +46,10 @@ pub(super) fn find_birth(context: Context<'_>, hit: Hit, sink: &mut Sink<'_>) {
             _ => {}
         }
     }
-    find_before(bytes, hit.start as usize, sink);
+    // "on 2024-03-01, born [DATE_OF_BIRTH]": the word has its date, the one before is another's.
+    if !context.is_blocked(from, stop) {
+        find_before(bytes, hit.start as usize, sink);
+    }
 }
 
 /// "1985-03-12 (date of birth)"

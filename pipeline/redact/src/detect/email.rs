@@ -8,6 +8,7 @@ use super::chars::{ceil_boundary, floor_boundary, skip, skip_back, starts_with};
 use super::{Sink, names};
 use crate::context::has_mask;
 use crate::lexicon::Hit;
+use crate::mask;
 
 /// RFC 5321 allows 64 bytes before the `@`; more is taken, so that no rest of an odd one stays.
 const LOCAL_MAX: usize = 256;
@@ -128,7 +129,10 @@ fn domain(text: &str, start: usize, allow_spelled: bool) -> Option<Domain> {
             let is_punycode = starts_with(bytes, at, "xn--");
             // A number that was stuck to the address is hidden with it: ana@example.com12
             let stem = head + label[head..].iter().take_while(|b| b.is_ascii_digit()).count();
-            let closes = stem == label.len() || label[stem] == b'-';
+            let closes = match label.get(stem) {
+                Some(next) => *next == b'-',
+                None => !mask::starts_at(bytes, label_end),
+            };
             // "ana@example.com.Thanks": a capital behind a lower-case label starts the next sentence.
             let next_sentence = best.is_some() && previous_is_lower && label[0].is_ascii_uppercase();
             if next_sentence {

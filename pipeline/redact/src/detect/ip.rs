@@ -27,7 +27,8 @@ pub(super) fn score_v4(context: Context<'_>, start: usize, end: usize) -> Option
     if start >= 2 && matches!(bytes[start - 1], b'/' | b'-' | b'_') && joined_to(start - 1) {
         return None;
     }
-    if word_before(bytes, start) || word_at(bytes, end) || bytes.get(end) == Some(&b'_') {
+    let behind_mask = start > 0 && bytes[start - 1] == b'.' && mask::ends_at(bytes, start - 1);
+    if behind_mask || word_before(bytes, start) || word_at(bytes, end) || bytes.get(end) == Some(&b'_') {
         return None;
     }
     if bytes.get(end) == Some(&b'.') && word_at(bytes, end + 1) {
@@ -52,6 +53,7 @@ pub(super) fn score_v4(context: Context<'_>, start: usize, end: usize) -> Option
 pub(super) fn find_v6(context: Context<'_>, colons: &[u32], sink: &mut Sink<'_>) {
     let bytes = context.bytes;
     let mut seen_until = 0;
+    let mut run_end = 0;
     for &colon in colons {
         let colon = colon as usize;
         if colon < seen_until {
@@ -63,13 +65,16 @@ pub(super) fn find_v6(context: Context<'_>, colons: &[u32], sink: &mut Sink<'_>)
             continue;
         }
         let from = skip_back(bytes, colon, V6_MAX, is_part).max(seen_until);
-        let to = skip_all(bytes, colon, is_part);
+        // After an address inside a longer run the rest of the run is looked at, but not read again.
+        let to = if colon < run_end { run_end } else { skip_all(bytes, colon, is_part) };
+        run_end = to;
         seen_until = to;
         let (start, end) = trim_v6(bytes, from, to);
         // A dot belongs to an embedded IPv4 address or to the sentence.
         let cut = start + bytes[start..end].iter().position(|&b| b == b'.').unwrap_or(end - start);
         let found = [end, cut].into_iter().find_map(|end| Some((end, score_v6(context, start, end)?)));
         let Some((end, score)) = found else { continue };
+        seen_until = end;
         // A zone (RFC 4007) belongs to the address: fe80::1%eth0
         let end = match bytes.get(end) {
             Some(b'%') => skip_all(bytes, end + 1, |b| b.is_ascii_alphanumeric()),
@@ -107,6 +112,7 @@ fn score_v6(context: Context<'_>, start: usize, end: usize) -> Option<f32> {
     let is_attached = word_before(bytes, start)
         || word_at(bytes, end)
         || bytes.get(end) == Some(&b'_')
+        || (bytes.get(end) == Some(&b':') && mask::starts_at(bytes, end + 1))
         || (start > 0
             && (bytes[start - 1] == b'_' || bytes[start - 1] == b':' && mask::ends_at(bytes, start - 1)));
     if is_attached || !(3..=V6_MAX).contains(&(end - start)) {

@@ -99,10 +99,10 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     let mut secrets = secret::Cursor::default();
     for hit in hits.iter() {
         match hit.word {
-            Word::Password | Word::Token | Word::Pin | Word::Bearer | Word::Pem | Word::Key(_) => {
-                if sink.is_on(PiiKind::Secret) {
-                    secret::find(text, *hit, &mut secrets, &mut sink);
-                }
+            Word::Password | Word::Token | Word::Pin | Word::Bearer | Word::Pem | Word::Key(_)
+                if sink.is_on(PiiKind::Secret) =>
+            {
+                secret::find(text, *hit, &mut secrets, &mut sink);
             }
             Word::At if sink.is_on(PiiKind::Email) => email::find_spelled(text, *hit, &mut sink),
             _ => {}

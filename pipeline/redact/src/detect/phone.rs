@@ -18,6 +18,8 @@ const MAX: usize = 18;
 /// Local numbers have six digits and more in many places; fewer say little without the place.
 const MIN: usize = 6;
 const SUPPORT: f32 = 0.4;
+/// How many groups before a window may belong to the same long number: a parcel's 22 digits in fours.
+const MAX_PIECES: usize = 6;
 
 pub(super) fn find(context: Context<'_>, cluster: &mut [Group], sink: &mut Sink<'_>) {
     let mut i = 0;
@@ -102,21 +104,24 @@ fn start(context: Context<'_>, cluster: &[Group], first: usize) -> Start {
         _ => (digits_at, false),
     };
     // a+49: a sum, not a number
-    let plus = plus && !word_before(bytes, at);
+    let is_sum = plus && word_before(bytes, at);
+    let plus = plus && !is_sum;
     let label = context.label(at, |word| {
         !matches!(word, Word::Phone | Word::PhonePlace | Word::Reference | Word::Card | Word::Ssn)
     });
     let behind_colon = || bytes[..at].iter().rev().find(|&&b| b != b' ') == Some(&b':');
     let labelled = label == Some(Word::Phone) || (label == Some(Word::PhonePlace) && behind_colon());
     // What a longer number in pieces is called holds for its pieces, too.
-    let inherited = first > 0
+    let inherited = (1..=MAX_PIECES).contains(&first)
+        && !cluster[..first].iter().any(|group| group.has(TAKEN))
         && !labelled
         && context
             .label(cluster[0].start as usize, |_| false)
             .is_some_and(|word| matches!(word, Word::Reference | Word::Card));
     let reference = matches!(label, Some(Word::Reference | Word::Card | Word::Ssn))
         || before(1) == Some(b'#')
-        || inherited;
+        || inherited
+        || is_sum;
     let supported = labelled || (!reference && context.has_before(at, Word::Phone));
     Start {
         at: if plus || before(1) == Some(b'(') { at } else { digits_at },

@@ -179,7 +179,7 @@ fn bearer(text: &str, hit: Hit, cursor: &mut Cursor, sink: &mut Sink<'_>) {
     let basic = starts_with(bytes, hit.start as usize, "basic");
     let looks_random = if basic {
         value.len() >= 12
-            && value.len() % 4 == 0
+            && value.len().is_multiple_of(4)
             && is_mixed(value)
             && (value.ends_with(b"=") || entropy(value) > 3.0)
     } else {
