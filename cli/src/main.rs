@@ -1,2 +1,82 @@
 //! The `deskstream` command: every process of the product and every tool around it.
-fn main() {}
+
+mod commands;
+mod options;
+
+use clap::{Parser, Subcommand};
+use commands::{
+    connect, demo, eval, migrate, redact, run, samples, train, validate,
+};
+use std::process::ExitCode;
+
+/// The system's allocator gives memory back too seldom for a process that runs for months.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Deskstream: helpdesk traffic in; redacted, classified tickets, live metrics, alerts and write-backs out.
+#[derive(Parser)]
+#[command(name = "deskstream", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything on this machine with sample helpdesks: real Kafka, real ClickHouse engine, no accounts.
+    Demo(demo::Args),
+    /// Run the connectors: webhooks, polls, write-backs, alert delivery, ClickHouse sink.
+    Connect(connect::Args),
+    /// Run the pipeline: redaction, analysis, windows, alert rules.
+    Run(run::Args),
+    /// Create topics, register schemas and bring ClickHouse's tables up to date.
+    Migrate(migrate::Args),
+    /// Redact text, or explain and measure redaction.
+    Redact(redact::Args),
+    /// Train the local models.
+    Train(train::Args),
+    /// Measure a model on labelled data.
+    Eval(eval::Args),
+    /// Check configuration and alert rules, and say what to fix.
+    Validate(validate::Args),
+    /// Run the sample helpdesks and alert receivers.
+    #[command(hide = true)]
+    Samples(samples::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    deskstream_runtime::install_crypto_provider();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            options::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Redact(args) => return redact::run(args).map(done),
+        Command::Train(args) => return train::run(args).map(done),
+        Command::Eval(args) => return eval::run(args).map(done),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("tokio").build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Connect(args) => connect::run(args).await.map(done),
+            Command::Run(args) => run::run(args).await.map(done),
+            Command::Migrate(args) => migrate::run(args).await.map(done),
+            Command::Validate(args) => validate::run(&args).map(done),
+            Command::Samples(args) => samples::run(args).await.map(done),
+            Command::Redact(_) | Command::Train(_) | Command::Eval(_) => unreachable!("handled above"),
+        }
+    });
+    // A task stuck in a blocking call must not keep a finished process alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}

@@ -5,7 +5,7 @@ use crate::source::committed_offsets;
 use deskstream_runtime::Process;
 use deskstream_runtime::kafka;
 use deskstream_schemas::Topic;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn measure(process: &Process, probe: &BaseConsumer, group: &str, topic: &str, pa
     let committed = committed_offsets(&process.config.kafka, group, topic, &all).ok()?;
     let mut lag = 0;
     for partition in all {
-        let (low, high) = probe.fetch_watermarks(topic, partition, TIMEOUT).ok()?;
+        let (low, high) = kafka::watermarks(probe, topic, partition, TIMEOUT).ok()?;
         let at = committed.get(&partition).map_or(low, |(at, _)| *at);
         lag += (high - at).max(0);
     }

@@ -169,7 +169,7 @@ impl Control {
     async fn wait_for_end(&self, config: &KafkaConfig) -> Result<(), ControlError> {
         let probe: BaseConsumer = kafka::client(config).create().map_err(ControlError::Kafka)?;
         let topic = Arc::clone(&self.topic);
-        let (_, end) = tokio::task::spawn_blocking(move || probe.fetch_watermarks(&topic, 0, START_TIMEOUT))
+        let (_, end) = tokio::task::spawn_blocking(move || kafka::watermarks(&probe, &topic, 0, START_TIMEOUT))
             .await
             .expect("fetching watermarks does not panic")
             .map_err(ControlError::Kafka)?;

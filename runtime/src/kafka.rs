@@ -5,15 +5,17 @@ use deskstream_schemas::{Cleanup, Topic, Topics};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use secrecy::ExposeSecret;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A broker that is only just up answers metadata before it can create topics.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+const LEADER_RETRY: Duration = Duration::from_millis(50);
 
 /// Kafka could not be reached or refused.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +99,39 @@ pub async fn reachable(config: &KafkaConfig) -> Result<(), KafkaError> {
         .await
         .expect("fetching metadata does not panic")
         .map_err(|source| KafkaError::Unreachable { bootstrap, source })
+}
+
+/// The first and the next offset of a partition. Waits (blocking) while a topic just made gets its leader.
+pub fn watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    timeout: Duration,
+) -> Result<(i64, i64), rdkafka::error::KafkaError> {
+    use RDKafkaErrorCode::{
+        LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable, UnknownPartition, UnknownTopicOrPartition,
+    };
+    let deadline = Instant::now() + timeout;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, timeout) {
+            Err(error)
+                if Instant::now() < deadline
+                    && matches!(
+                        error.rdkafka_error_code(),
+                        Some(
+                            LeaderNotAvailable
+                                | NotLeaderForPartition
+                                | OffsetNotAvailable
+                                | UnknownPartition
+                                | UnknownTopicOrPartition
+                        )
+                    ) =>
+            {
+                std::thread::park_timeout(LEADER_RETRY);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Creates the topics that are missing. Those that exist keep their settings.

@@ -13,4 +13,4 @@ pub mod time;
 
 mod process;
 
-pub use process::{Process, StartError, install_crypto_provider};
+pub use process::{Process, StartError, install_crypto_provider, registry_options};

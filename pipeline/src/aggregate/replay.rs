@@ -70,7 +70,10 @@ impl Replay {
             committed.values().filter_map(|(_, at)| at.parse::<i64>().ok()).min().unwrap_or_else(now_ms);
         let horizon_ms = i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX / 2);
         let mut since = TopicPartitionList::new();
+        let mut lows = BTreeMap::new();
         for partition in &partitions {
+            // This also waits until a topic just made has its leaders, which the look-up by time does not.
+            lows.insert(*partition, kafka::watermarks(&consumer, topic, *partition, TIMEOUT).map_err(failed)?.0);
             let from = Offset::Offset((resume_ms - horizon_ms - DAY_MS - SKEW_MS).max(0));
             since.add_partition_offset(topic, *partition, from).map_err(failed)?;
         }
@@ -82,7 +85,7 @@ impl Replay {
                 start.insert(partition, Offset::Beginning);
                 continue;
             };
-            let (low, _) = consumer.fetch_watermarks(topic, partition, TIMEOUT).map_err(failed)?;
+            let low = lows[&partition];
             let early = match element.offset() {
                 Offset::Offset(early) if rebuild => early.min(*at).max(low),
                 _ => *at,

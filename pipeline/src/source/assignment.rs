@@ -93,7 +93,7 @@ pub fn read_to_end(config: &KafkaConfig, topic: &str, mut each: impl FnMut(&[u8]
     let consumer: BaseConsumer = kafka::consumer(config, "deskstream-read-to-end").create().map_err(error(topic))?;
     let mut ends = BTreeMap::new();
     for partition in 0..partition_count(&consumer, topic)? {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).map_err(error(topic))?;
+        let (low, high) = kafka::watermarks(&consumer, topic, partition, TIMEOUT).map_err(error(topic))?;
         if low < high {
             ends.insert(partition, high);
         }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use deskstream_schemas::{ControlEntity, Sealed};
 use parking_lot::RwLock;
 use rand::Rng;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,6 +62,13 @@ impl MasterKey {
     /// Reads the master key that the configuration names.
     pub fn load(config: &KeysConfig) -> Result<Self, MasterKeyError> {
         Self::from_base64(config.master.expose().expose_secret())
+    }
+
+    /// A new master key, as the configuration takes it.
+    pub fn generate() -> SecretString {
+        let mut key = Zeroizing::new([0u8; 32]);
+        rand::rng().fill_bytes(key.as_mut_slice());
+        SecretString::from(STANDARD.encode(key.as_slice()))
     }
 
     fn from_base64(text: &str) -> Result<Self, MasterKeyError> {

@@ -1,0 +1,270 @@
+//! The job against a real Kafka broker and schema registry.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
+use deskstream_pipeline::{Job, JobOptions, alerts};
+use deskstream_runtime::config::{self, Config};
+use deskstream_runtime::{Process, kafka, time::now_ms};
+use deskstream_schemas::*;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A broker and a registry; each test has topics of its own by prefix.
+struct Bed {
+    kafka: Kafka,
+    registry: Registry,
+    dir: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn start() -> Self {
+        deskstream_runtime::install_crypto_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let kafka = Kafka::start(KafkaOptions::new(dir.path().join("kafka"))).await.unwrap();
+        let registry = Registry::start(RegistryOptions::new(kafka.bootstrap())).await.unwrap();
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        std::fs::write(dir.path().join("master"), key).unwrap();
+        Self { kafka, registry, dir }
+    }
+
+    fn config(&self, prefix: &str) -> Config {
+        let set = |k: &str, v: String| (k.to_owned(), v);
+        let overrides = vec![
+            set("kafka.bootstrap", self.kafka.bootstrap()),
+            set("kafka.topic_prefix", format!("{prefix}.")),
+            set("registry.url", self.registry.url()),
+            set("keys.master", format!("file:{}", self.dir.path().join("master").display())),
+            set("pipeline.group", prefix.to_owned()),
+            set("pipeline.window_interval", "100ms".to_owned()),
+        ];
+        config::load(None, &overrides).unwrap()
+    }
+
+    async fn process(&self, prefix: &str) -> Process {
+        Process::start(Arc::new(self.config(prefix)), CancellationToken::new()).await.unwrap()
+    }
+}
+
+async fn start(process: &Process, workers: usize) -> Job {
+    let rules = alerts::configured(&process.config.alerts).unwrap().rules;
+    let options = JobOptions { workers, process: 0, hosts: vec![], rules };
+    deskstream_pipeline::start(process.clone(), options).await.unwrap()
+}
+
+async fn stop(process: Process, job: Job) {
+    process.shutdown.cancel();
+    tokio::task::spawn_blocking(move || job.join()).await.unwrap().unwrap();
+}
+
+struct Writer {
+    process: Process,
+    producer: FutureProducer,
+    events: Encoder<TicketEvent>,
+    contents: Encoder<TicketContent>,
+}
+
+impl Writer {
+    async fn new(process: &Process) -> Self {
+        process.control.ensure_data_key("acme", "test").await.unwrap();
+        Self {
+            producer: kafka::producer(&process.config.kafka).create().unwrap(),
+            events: Encoder::new(&process.ids),
+            contents: Encoder::new(&process.ids),
+            process: process.clone(),
+        }
+    }
+
+    fn event(&self, ticket: u64, version: i64, body: &str) -> TicketEvent {
+        let now = now_ms();
+        let mut event = TicketEvent {
+            event_id: format!("e-{ticket}-{version}"),
+            tenant: "acme".into(),
+            platform: Platform::Zendesk,
+            ticket_id: ticket.to_string(),
+            kind: EventKind::Created,
+            origin: Origin::Webhook,
+            occurred_at: now,
+            received_at: now,
+            created_at: now,
+            version,
+            status: TicketStatus::New,
+            priority: None,
+            ticket_type: None,
+            channel: None,
+            requester_ref: None,
+            assignee_ref: None,
+            group_ref: None,
+            organization_ref: None,
+            content: Sealed { key_id: String::new(), nonce: vec![], ciphertext: vec![] },
+        };
+        let content = TicketContent { subject: "Help".into(), body: body.into(), ..TicketContent::default() };
+        let plain = self.contents.encode(&content).unwrap();
+        event.content = self.process.vault.seal("acme", event.content_aad().as_bytes(), &plain).unwrap();
+        event
+    }
+
+    async fn send(&self, event: &TicketEvent) {
+        self.send_raw(&event.key(), &self.events.encode(event).unwrap()).await;
+    }
+
+    async fn send_raw(&self, key: &str, payload: &[u8]) {
+        let topic = self.process.topics.name(Topic::Events);
+        self.producer.send(FutureRecord::to(&topic).key(key).payload(payload), PATIENCE).await.unwrap();
+    }
+}
+
+/// Reads a topic from its beginning, committed records only, until `done` says so.
+async fn read_until<T: Record>(process: &Process, topic: Topic, done: impl Fn(&[T]) -> bool + Send + 'static) -> Vec<T> {
+    let process = process.clone();
+    tokio::task::spawn_blocking(move || {
+        let name = process.topics.name(topic);
+        let consumer: BaseConsumer = kafka::consumer(&process.config.kafka, "test-reader").create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(&name), PATIENCE).unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            list.add_partition_offset(&name, partition.id(), Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
+        let (mut records, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        while !done(&records) {
+            assert!(Instant::now() < deadline, "{name}: only {} records came", records.len());
+            if let Some(message) = consumer.poll(Duration::from_millis(50)) {
+                records.push(decoder.decode(message.unwrap().payload().unwrap()).unwrap());
+            }
+        }
+        records
+    })
+    .await
+    .unwrap()
+}
+
+/// The latest version of each window.
+fn latest(windows: &[Window]) -> BTreeMap<String, &Window> {
+    let mut latest: BTreeMap<String, &Window> = BTreeMap::new();
+    for window in windows {
+        let held = latest.entry(window.key()).or_insert(window);
+        if held.version < window.version {
+            *held = window;
+        }
+    }
+    latest
+}
+
+fn tickets_by_day(windows: &[Window]) -> i64 {
+    latest(windows).values().filter(|w| w.tenant == "acme" && w.size_s == 86400).map(|w| w.tickets).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_enriched_and_counted_exactly_once_across_restarts() {
+    let bed = Bed::start().await;
+    let process = bed.process("life").await;
+    let writer = Writer::new(&process).await;
+    let job = start(&process, 2).await;
+    for ticket in 0..50 {
+        writer.send(&writer.event(ticket, 1, "Refund me! Write to jane.doe@example.com or card 4111 1111 1111 1111")).await;
+    }
+    let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 50).await;
+    for ticket in &enriched {
+        assert!(!ticket.body.contains("jane.doe") && !ticket.body.contains("4111"), "{}", ticket.body);
+        assert_eq!(ticket.redactions.get("EMAIL"), Some(&1));
+        assert_eq!(ticket.redactions.values().sum::<i32>(), 2, "{:?}", ticket.redactions);
+    }
+    let windows = read_until::<Window>(&process, Topic::Windows, |w| tickets_by_day(w) == 50).await;
+    let day = latest(&windows).into_values().find(|w| w.tenant == "acme" && w.size_s == 86400).unwrap().clone();
+    assert_eq!((day.events, day.errors, day.redactions.get("EMAIL")), (50, 0, Some(&50)));
+    assert_eq!(day.urgency.values().sum::<i64>(), 50);
+    let commands = read_until::<Command>(&process, Topic::Commands, |c| c.len() >= 50).await;
+    let ids: std::collections::BTreeSet<_> = commands.iter().map(|c| c.command_id.clone()).collect();
+    assert_eq!(ids.len(), 50);
+    stop(process, job).await;
+
+    // A second life, with another number of workers: a redelivery, a correction, a new ticket.
+    let process = bed.process("life").await;
+    let writer = Writer::new(&process).await;
+    let job = start(&process, 1).await;
+    writer.send(&writer.event(0, 1, "redelivered")).await;
+    writer.send(&writer.event(1, 2, "Thank you, this is wonderful, all is well now!")).await;
+    writer.send(&writer.event(50, 1, "A new one")).await;
+    let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 53).await;
+    let mut positions: Vec<_> = enriched.iter().map(|t| (t.source_partition, t.source_offset)).collect();
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len(), 53, "an event was enriched twice");
+    let windows = read_until::<Window>(&process, Topic::Windows, |w| {
+        tickets_by_day(w) == 51 && latest(w).values().any(|w| w.tenant == "acme" && w.size_s == 86400 && w.events == 52)
+    })
+    .await;
+    assert!(windows.iter().all(|w| w.tickets <= 51 && w.events <= 52), "a window counted something twice");
+    stop(process, job).await;
+    bed.registry.stop().await;
+    bed.kafka.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_records_go_to_the_dead_letter_and_the_stream_goes_on() {
+    let bed = Bed::start().await;
+    let process = bed.process("bad").await;
+    let writer = Writer::new(&process).await;
+    let job = start(&process, 1).await;
+    let good = writer.event(1, 1, "fine");
+    let framed = writer.events.encode(&good).unwrap();
+
+    writer.send_raw("k", b"").await;
+    writer.send_raw("k", b"not avro at all").await;
+    writer.send_raw("k", &[&[0, 0, 0, 0xff, 0xff], &framed[5..]].concat()).await;
+    writer.send_raw("k", &framed[..framed.len() - 3]).await;
+    writer.send_raw("k", &[&framed[..5], &[0xff; 40]].concat()).await;
+    let mut tampered = good.clone();
+    tampered.ticket_id = "2".into();
+    writer.send(&tampered).await;
+    let mut keyless = good.clone();
+    keyless.event_id = "keyless".into();
+    keyless.content.key_id = "acme/destroyed".into();
+    writer.send(&keyless).await;
+    let mut future = writer.event(3, 1, "from the future");
+    future.occurred_at += 86_400_000;
+    writer.send(&future).await;
+    let mut past = writer.event(4, 1, "from the past");
+    past.occurred_at = -1_000_000_000_000;
+    writer.send(&past).await;
+    writer.send(&writer.event(5, 1, "")).await;
+    writer.send(&writer.event(6, 1, &"ß ".repeat(2_000_000))).await;
+    writer.send(&good).await;
+
+    let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 3).await;
+    let notes: BTreeMap<_, _> = enriched.iter().map(|t| (t.ticket_id.clone(), t.notes.join(","))).collect();
+    assert_eq!(notes["1"], "");
+    assert_eq!(notes["6"], "truncated-text");
+    // The subject is there: only the body is empty.
+    assert_eq!(notes["5"], "");
+    let dead = read_until::<DeadLetter>(&process, Topic::DeadLetter, |d| d.len() >= 9).await;
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    dead.iter().for_each(|d| *reasons.entry(d.reason.to_string()).or_default() += 1);
+    let expected = [
+        ("bad-avro", 2), ("future-time", 1), ("not-framed", 2), ("past-time", 1), ("tampered", 1),
+        ("unknown-key", 1), ("unknown-schema", 1),
+    ];
+    assert_eq!(reasons, expected.map(|(r, n)| (r.to_owned(), n)).into());
+    for letter in &dead {
+        let payload = letter.payload.as_ref().map(|p| process.vault.open(p, letter.source.as_bytes()).unwrap());
+        assert_eq!(payload.unwrap().len(), usize::try_from(letter.payload_bytes).unwrap(), "{}", letter.reason);
+        assert!(!letter.fix.is_empty());
+    }
+    let windows = read_until::<Window>(&process, Topic::Windows, |w| {
+        latest(w).values().any(|w| w.tenant == EVERY_TENANT && w.size_s == 3600 && w.errors == 9)
+    })
+    .await;
+    assert!(windows.iter().any(|w| w.error_reasons.contains_key("unknown-schema")));
+    stop(process, job).await;
+    bed.registry.stop().await;
+    bed.kafka.stop().await;
+}
