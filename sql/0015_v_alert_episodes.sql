@@ -9,7 +9,7 @@ SELECT
     argMax(severity, changed_at) AS severity,
     min(started_at) AS fired_at,
     maxIf(changed_at, state = 'resolved') AS last_resolved_at,
-    argMax(state, changed_at) = 'firing' AS firing,
+    CAST(argMax(state, changed_at) = 'firing', 'Bool') AS firing,
     if(firing, NULL, last_resolved_at) AS resolved_at,
     if(firing, NULL, dateDiff('second', fired_at, last_resolved_at)) AS duration_s,
     argMax(summary, changed_at) AS summary,

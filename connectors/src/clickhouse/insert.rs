@@ -11,7 +11,9 @@ use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{EVERY_TENANT, Stage, Subject, Topic};
+use parking_lot::Mutex;
 use rdkafka::consumer::StreamConsumer;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -46,6 +48,8 @@ pub(super) struct Deliver {
     pub(super) topic: String,
     pub(super) dead_letters: Option<DeadLetterSink>,
     pub(super) part: Part,
+    /// Partitions that stand still until somebody acts, and why.
+    pub(super) refused: Mutex<BTreeMap<i32, String>>,
     /// Inserts at the same time.
     pub(super) slots: Semaphore,
     pub(super) shutdown: CancellationToken,
@@ -56,6 +60,14 @@ pub(super) struct Deliver {
 pub(super) struct Abandoned;
 
 impl Deliver {
+    /// Ready again, unless a partition still stands still: that must not be hidden by others doing well.
+    pub(super) fn recovered(&self) {
+        match self.refused.lock().first_key_value() {
+            Some((_, reason)) => self.part.not_ready(reason.as_str()),
+            None => self.part.ready(),
+        }
+    }
+
     /// Plans (unless this repeats a plan), inserts and commits a batch. Gives up only when abandoned.
     pub(super) async fn deliver<T: Table>(
         self: Arc<Self>,
@@ -106,7 +118,7 @@ impl Deliver {
                 Ok(()) => {
                     if failures >= PATIENCE {
                         tracing::info!(table = T::TABLE, failures, "ClickHouse takes inserts again");
-                        self.part.ready();
+                        self.recovered();
                     }
                     return Ok(());
                 }

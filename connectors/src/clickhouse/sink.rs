@@ -17,6 +17,7 @@ use deskstream_runtime::{Process, kafka};
 use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
 use deskstream_schemas::{Cleanup, DecodeError, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
+use parking_lot::Mutex;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
@@ -159,6 +160,7 @@ impl<T: Table> TableSink<T> {
                 topic,
                 dead_letters,
                 part: part.clone(),
+                refused: Mutex::default(),
                 slots: Semaphore::new(options.inserts),
                 shutdown: process.shutdown.clone(),
             }),
@@ -228,7 +230,7 @@ impl<T: Table> TableSink<T> {
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         lane.at_end = false;
         let must_wait = !lane.is_open() || !lane.waiting.is_empty();
-        if must_wait || take(&self.decoder, &self.part, partition, lane, message) == Taken::NotYet {
+        if must_wait || take(&self.decoder, &self.deliver, partition, lane, message) == Taken::NotYet {
             lane.waiting.push_back(message.detach());
         }
     }
@@ -250,6 +252,9 @@ impl<T: Table> TableSink<T> {
                     if let Some(lane) = self.lanes.remove(&partition) {
                         lane.cancel.cancel();
                     }
+                    if self.deliver.refused.lock().remove(&partition).is_some() {
+                        self.deliver.recovered();
+                    }
                 }
             }
         }
@@ -267,7 +272,7 @@ impl<T: Table> TableSink<T> {
                             tracing::info!(table = T::TABLE, partition, done = start.done, redo = ?start.redo, "partition taken up");
                             lane.open(start);
                         }
-                        Err(refusal) => refuse(lane, &self.part, T::TABLE, partition, &refusal),
+                        Err(refusal) => refuse(lane, &self.deliver, T::TABLE, partition, &refusal),
                     }
                 }
             }
@@ -290,7 +295,7 @@ impl<T: Table> TableSink<T> {
         let mut wake = now + Duration::from_secs(1);
         for (&partition, lane) in &mut self.lanes {
             loop {
-                let took = take_waiting(&self.decoder, &self.part, partition, lane, &self.limits);
+                let took = take_waiting(&self.decoder, &self.deliver, partition, lane, &self.limits);
                 let at_end = lane.at_end && lane.waiting.is_empty() && self.compacted;
                 let Some((cut, plan)) = lane.cut(&self.limits, now, at_end, T::partition_key) else {
                     if !took {
@@ -363,7 +368,7 @@ impl<T: Table> TableSink<T> {
 /// Takes in what waits, in order; true if something was taken.
 fn take_waiting<T: Table>(
     decoder: &Decoder<T>,
-    part: &Part,
+    deliver: &Deliver,
     partition: i32,
     lane: &mut Lane<T>,
     limits: &Limits,
@@ -371,7 +376,7 @@ fn take_waiting<T: Table>(
     let mut took = false;
     while lane.is_open() && !lane.is_full(limits) {
         let Some(message) = lane.waiting.pop_front() else { break };
-        if take(decoder, part, partition, lane, &message) == Taken::NotYet {
+        if take(decoder, deliver, partition, lane, &message) == Taken::NotYet {
             lane.waiting.push_front(message);
             break;
         }
@@ -382,7 +387,7 @@ fn take_waiting<T: Table>(
 
 fn take<T: Table>(
     decoder: &Decoder<T>,
-    part: &Part,
+    deliver: &Deliver,
     partition: i32,
     lane: &mut Lane<T>,
     message: &impl Message,
@@ -392,7 +397,7 @@ fn take<T: Table>(
         Ok(Admission::Next) => {}
         Ok(Admission::BehindPlan) => return Taken::NotYet,
         Err(refusal) => {
-            refuse(lane, part, T::TABLE, partition, &refusal);
+            refuse(lane, deliver, T::TABLE, partition, &refusal);
             return Taken::Yes;
         }
     }
@@ -420,9 +425,16 @@ fn take<T: Table>(
     Taken::Yes
 }
 
-fn refuse<T>(lane: &mut Lane<T>, part: &Part, table: &str, partition: i32, refusal: &position::Refusal) {
+fn refuse<T>(
+    lane: &mut Lane<T>,
+    deliver: &Deliver,
+    table: &str,
+    partition: i32,
+    refusal: &position::Refusal,
+) {
     tracing::error!(table, partition, %refusal, "partition refused: it stands still until somebody acts");
-    part.not_ready(format!("partition {partition} of {table}: {refusal}"));
+    deliver.refused.lock().insert(partition, format!("partition {partition} of {table}: {refusal}"));
+    deliver.recovered();
     lane.refuse();
 }
 
