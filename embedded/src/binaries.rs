@@ -20,8 +20,11 @@ pub const CLICKHOUSE: &str = "deskstream-clickhouse";
 pub fn locate(name: &str) -> Result<PathBuf> {
     let variable = format!("{}_BIN", name.to_uppercase().replace('-', "_"));
     let me = env::current_exe().map_err(Error::file("find the running binary", name))?;
-    find(name, env::var_os(&variable).map(PathBuf::from), &me)
-        .ok_or_else(|| Error::MissingBinary { name: name.into(), beside: me, variable })
+    find(name, env::var_os(&variable).map(PathBuf::from), &me).ok_or_else(|| Error::MissingBinary {
+        name: name.into(),
+        beside: me,
+        variable,
+    })
 }
 
 fn find(name: &str, given: Option<PathBuf>, me: &Path) -> Option<PathBuf> {

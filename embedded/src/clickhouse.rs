@@ -74,12 +74,8 @@ pub struct ClickHouseEndpoint {
 impl ClickHouseEndpoint {
     /// Runs `SELECT version()` and returns the answer, or says why that can't be done.
     pub async fn check(&self) -> Result<String> {
-        let unreachable = |detail: String| Error::Unreachable {
-            what: "ClickHouse",
-            // Without a user or password that may be in it.
-            url: format!("{}://{}", self.url.scheme(), self.url.authority().rsplit('@').next().unwrap_or_default()),
-            detail,
-        };
+        let unreachable =
+            |detail: String| Error::Unreachable { what: "ClickHouse", url: http::origin(&self.url), detail };
         let answer = http::client()?
             .post(self.url.clone())
             .header("X-ClickHouse-User", &self.user)
@@ -213,7 +209,8 @@ impl ClickHouse {
         }
         let password = secret(&directory.join("admin.password"))?;
         let reader_password = secret(&directory.join("reader.password"))?;
-        let kept = fs::read_to_string(directory.join("port")).ok().and_then(|text| text.trim().parse::<u16>().ok());
+        let kept =
+            fs::read_to_string(directory.join("port")).ok().and_then(|text| text.trim().parse::<u16>().ok());
         let port = match kept {
             Some(port) => port,
             None => ports::free(1, "ClickHouse")?[0],
@@ -313,7 +310,9 @@ fn url(port: u16) -> Url {
 fn secret(path: &Path) -> Result<SecretString> {
     match fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().into()),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("read", path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::file("read", path)(error));
+        }
         _ => {}
     }
     let random: [u8; 24] = rand::random();

@@ -27,7 +27,9 @@ pub enum Error {
         fix: String,
     },
     /// One of our own binaries is not where it should be.
-    #[error("binary {name} was not found beside {beside}; build it with `cargo build --bins` or set {variable}")]
+    #[error(
+        "binary {name} was not found beside {beside}; build it with `cargo build --bins` or set {variable}"
+    )]
     MissingBinary {
         /// The binary's name.
         name: String,

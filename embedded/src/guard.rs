@@ -56,7 +56,8 @@ pub const EXIT_SPAWN: u8 = 71;
 /// Exit code when another process holds the lock (`EX_TEMPFAIL`).
 pub const EXIT_LOCKED: u8 = 75;
 
-const USAGE: &str = "usage: deskstream-guard [--lock FILE] [--lock-wait-ms N] [--grace-ms N] [--remove DIR] -- PROGRAM ARGS…";
+const USAGE: &str =
+    "usage: deskstream-guard [--lock FILE] [--lock-wait-ms N] [--grace-ms N] [--remove DIR] -- PROGRAM ARGS…";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -264,7 +265,8 @@ mod tests {
 
     #[test]
     fn arguments_end_at_the_double_dash() {
-        let mode = parse(args("--lock /x --lock-wait-ms 5 --grace-ms 7 --remove /y -- java --exec 1")).unwrap();
+        let mode =
+            parse(args("--lock /x --lock-wait-ms 5 --grace-ms 7 --remove /y -- java --exec 1")).unwrap();
         assert_eq!(
             mode,
             Mode::Guard(Options {

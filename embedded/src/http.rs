@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::{Error, Result};
 
 /// Chooses the TLS implementation (ring) for the whole process; harmless when called again.
@@ -19,4 +21,9 @@ pub fn client() -> Result<reqwest::Client> {
         .no_proxy()
         .build()
         .map_err(|error| Error::Option { option: "TLS", detail: error.to_string() })
+}
+
+/// What of a URL may be told: neither the user nor the password nor the query that may be in it.
+pub(crate) fn origin(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
 }

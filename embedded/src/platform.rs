@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{ClientConfig, consumer::{BaseConsumer, Consumer}};
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+};
 use url::Url;
 
 use crate::{
@@ -180,7 +183,9 @@ impl Platform {
     }
 }
 
-async fn kafka_and_registry(options: &PlatformOptions) -> Result<(String, Option<Kafka>, String, Option<Registry>)> {
+async fn kafka_and_registry(
+    options: &PlatformOptions,
+) -> Result<(String, Option<Kafka>, String, Option<Registry>)> {
     let (bootstrap, kafka) = match &options.kafka {
         Some(bootstrap) => {
             let task = options.progress.task(format!("Kafka at {bootstrap}"));
@@ -204,8 +209,8 @@ async fn kafka_and_registry(options: &PlatformOptions) -> Result<(String, Option
     };
     let (url, registry) = match &options.registry {
         Some(url) => {
-            let task = options.progress.task(format!("schema registry at {url}"));
-            registry::check(url).await?;
+            let task = options.progress.task(format!("schema registry at {}", http::origin(url)));
+            registry::check(url, None).await?;
             task.done("answers");
             (url.as_str().trim_end_matches('/').to_owned(), None)
         }

@@ -91,7 +91,12 @@ impl Supervised {
             if status.code() == Some(i32::from(guard::EXIT_LOCKED)) {
                 return Err(Error::InUse { what, lock: spec.lock.clone() });
             }
-            return Err(Error::Exited { what, status: status.to_string(), tail: tail(&spec.log), log: spec.log.clone() });
+            return Err(Error::Exited {
+                what,
+                status: status.to_string(),
+                tail: tail(&spec.log),
+                log: spec.log.clone(),
+            });
         };
         Ok(Self { name: spec.name.clone(), log: spec.log.clone(), guard, leash, group: Pid::from_raw(pid) })
     }
@@ -166,7 +171,9 @@ pub(crate) fn tail(log: &Path) -> String {
 pub(crate) fn telling(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let names_error = |line: &&&str| {
-        ["ERROR", "FATAL", "Exception", "Error", "error:", "deskstream-guard:"].iter().any(|word| line.contains(word))
+        ["ERROR", "FATAL", "Exception", "Error", "error:", "deskstream-guard:"]
+            .iter()
+            .any(|word| line.contains(word))
     };
     let line = lines.iter().rev().find(names_error).or(lines.last());
     line.map_or_else(|| "nothing was logged".to_owned(), |line| line.chars().take(400).collect())

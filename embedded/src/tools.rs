@@ -2,12 +2,14 @@
 
 use std::{
     env,
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use crate::{Error, Result, process::{read_end, telling}};
+use crate::{
+    Error, Result,
+    process::{read_end, telling},
+};
 
 /// Kafka 4's class files need this Java at least.
 pub const MIN_JAVA: u32 = 17;
@@ -24,8 +26,7 @@ pub struct Tool {
 }
 
 /// Runs the Kafka broker.
-pub const JAVA: Tool =
-    Tool { name: "java", purpose: "to run Apache Kafka", package: "default-jre-headless" };
+pub const JAVA: Tool = Tool { name: "java", purpose: "to run Apache Kafka", package: "default-jre-headless" };
 /// Fetches the broker's jars.
 pub const MAVEN: Tool = Tool { name: "mvn", purpose: "to fetch Apache Kafka once", package: "maven" };
 /// Fetches the ClickHouse engine.
@@ -64,7 +65,10 @@ pub fn install(tools: &[Tool]) -> String {
     let packages: Vec<&str> = tools.iter().map(|tool| tool.package).collect();
     let packages = packages.join(" ");
     if cfg!(target_os = "macos") {
-        return format!("brew install {}", packages.replace("default-jre-headless", "openjdk").replace("npm", "node"));
+        return format!(
+            "brew install {}",
+            packages.replace("default-jre-headless", "openjdk").replace("npm", "node")
+        );
     }
     let sudo = if nix::unistd::geteuid().is_root() { "" } else { "sudo " };
     format!("{sudo}apt-get install -y {packages}")
@@ -80,13 +84,13 @@ pub fn java_version(java: &Path) -> Result<(String, u32)> {
     })
 }
 
-/// Fails unless `java` can run Kafka 4.
-pub fn require_java(java: &Path) -> Result<()> {
+/// Fails unless `java` can run Kafka 4; returns its version.
+pub fn require_java(java: &Path) -> Result<String> {
     let (found, major) = java_version(java)?;
     if major < MIN_JAVA {
         return Err(Error::OldJava { path: java.into(), found, fix: install(&[JAVA]) });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Reads `openjdk version "17.0.15" 2025-04-15`; versions before 9 say `1.8.0_412`.
@@ -123,10 +127,12 @@ fn append(file: std::fs::File) -> Stdio {
     Stdio::from(file)
 }
 
-/// Whether `name` can be run at all: for the doctor.
-pub fn version_line(program: &Path, arguments: &[&OsStr]) -> Result<String> {
-    let text = run(Command::new(program).args(arguments), "asking for the version")?;
-    Ok(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned())
+/// Bytes that we may still write on the file system of `path`, or of its nearest parent that exists.
+pub fn free_disk(path: &Path) -> Result<u64> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let stat =
+        nix::sys::statvfs::statvfs(there).map_err(|code| Error::file("measure", there)(code.into()))?;
+    Ok(stat.blocks_available() * stat.fragment_size())
 }
 
 #[cfg(test)]
@@ -150,6 +156,12 @@ mod tests {
     fn the_advice_is_one_command_for_all_that_is_missing() {
         let advice = install(&[JAVA, MAVEN]);
         assert!(advice.ends_with("apt-get install -y default-jre-headless maven"), "{advice}");
+    }
+
+    #[test]
+    fn free_disk_is_measured_where_the_path_will_be() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(free_disk(&directory.path().join("not/yet/there")).unwrap() > 0);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The guard's promises, held against real processes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::{
     fs,
@@ -60,7 +61,10 @@ fn command_line(pid: i32) -> String {
 fn the_child_gets_term_when_the_parent_lets_go() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("terminated");
-    let script = format!("trap 'echo yes > {}; exit 3' TERM; echo ready >&2; while :; do sleep 0.01; done", mark.display());
+    let script = format!(
+        "trap 'echo yes > {}; exit 3' TERM; echo ready >&2; while :; do sleep 0.01; done",
+        mark.display()
+    );
     let (mut guard, pid) = start(&["--", "sh", "-c", &script]);
     // The trap is set once the script says so.
     let mut said = String::new();
@@ -111,7 +115,8 @@ fn kill_9_of_the_parent_ends_the_child() {
     let pid: i32 = line.trim().strip_prefix("pid ").unwrap().parse().unwrap();
     eventually("the program runs", || command_line(pid).starts_with("sleep 1001"));
     // The writing end of the guard's standard input is held by `sleep 1000`.
-    let holder = children(parent.id()).into_iter().find(|pid| command_line(*pid).starts_with("sleep 1000")).unwrap();
+    let holder =
+        children(parent.id()).into_iter().find(|pid| command_line(*pid).starts_with("sleep 1000")).unwrap();
     kill(Pid::from_raw(holder), Signal::SIGKILL).unwrap();
     eventually("the child ends", || !alive(pid));
     parent.wait().unwrap();

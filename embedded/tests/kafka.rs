@@ -1,4 +1,5 @@
 //! The embedded Kafka, as clients see it: started, killed, restarted, replicated.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::{
     process::Command,
@@ -12,12 +13,19 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     producer::{FutureProducer, FutureRecord, Producer},
 };
+use tokio::sync::OnceCell;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn temporary(nodes: u16) -> KafkaOptions {
     let directory = tempfile::Builder::new().prefix("deskstream-kafka-").tempdir().unwrap().keep();
     KafkaOptions { nodes, ephemeral: true, ..KafkaOptions::new(directory) }
+}
+
+/// One broker for the tests that don't harm it. It ends with the process.
+async fn shared() -> &'static Kafka {
+    static KAFKA: OnceCell<Kafka> = OnceCell::const_new();
+    KAFKA.get_or_init(async || Kafka::start(temporary(1)).await.unwrap()).await
 }
 
 fn client(kafka: &Kafka) -> ClientConfig {
@@ -90,10 +98,10 @@ async fn acknowledged_records_survive_kill_9_and_clients_reconnect_to_the_same_p
 
 #[tokio::test]
 async fn transactions_are_real_and_large_records_pass() {
-    let kafka = Kafka::start(temporary(1)).await.unwrap();
-    create(&kafka, "out", 1).await;
+    let kafka = shared().await;
+    create(kafka, "out", 1).await;
     let new = || -> FutureProducer {
-        let producer: FutureProducer = client(&kafka)
+        let producer: FutureProducer = client(kafka)
             .set("transactional.id", "me")
             .set("message.max.bytes", (8 << 20).to_string())
             .create()
@@ -124,13 +132,12 @@ async fn transactions_are_real_and_large_records_pass() {
     let record = FutureRecord::<(), _>::to("out").payload("666").partition(0);
     let sent = first.send(record, PATIENCE).await;
     assert!(sent.is_err() || first.commit_transaction(PATIENCE).is_err());
-    assert_eq!(read(&kafka, "out", 5), [0, 1, 2, 3, 4]);
+    assert_eq!(read(kafka, "out", 5), [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test]
 async fn an_unknown_topic_is_not_created_by_a_producer() {
-    let kafka = Kafka::start(temporary(1)).await.unwrap();
-    let producer: FutureProducer = client(&kafka).set("message.timeout.ms", "3000").create().unwrap();
+    let producer: FutureProducer = client(shared().await).set("message.timeout.ms", "3000").create().unwrap();
     let record = FutureRecord::<(), _>::to("typo").payload("x");
     assert!(producer.send(record, PATIENCE).await.is_err());
 }
@@ -139,7 +146,8 @@ async fn an_unknown_topic_is_not_created_by_a_producer() {
 async fn three_nodes_go_on_when_one_is_killed() {
     let mut kafka = Kafka::start(temporary(3)).await.unwrap();
     create(&kafka, "events", 3).await;
-    let producer: FutureProducer = client(&kafka).set("acks", "all").set("enable.idempotence", "true").create().unwrap();
+    let producer: FutureProducer =
+        client(&kafka).set("acks", "all").set("enable.idempotence", "true").create().unwrap();
     send(&producer, "events", 0..20).await;
     kafka.kill_node(2);
     send(&producer, "events", 20..40).await;
@@ -165,12 +173,10 @@ async fn a_broker_that_cannot_start_says_why() {
 
 #[tokio::test]
 async fn the_same_directory_is_not_used_twice() {
-    let kafka = Kafka::start(temporary(1)).await.unwrap();
-    let directory = kafka.log_file(1).ancestors().nth(3).unwrap().to_owned();
+    let directory = shared().await.log_file(1).ancestors().nth(3).unwrap().to_owned();
     let second = KafkaOptions { start_timeout: Duration::from_millis(500), ..KafkaOptions::new(directory) };
     let error = Kafka::start(second).await.unwrap_err().to_string();
     assert!(error.contains("another process holds"), "{error}");
-    drop(kafka);
 }
 
 /// A child that does not outlive a failed test.
@@ -212,6 +218,7 @@ async fn kill_9_of_the_process_takes_the_broker_along() {
     let kafka = Kafka::start(KafkaOptions::new(directory.path())).await.unwrap();
     let old = std::fs::read_to_string(&pid_file).unwrap();
     assert_ne!(kafka.pids()[0].to_string(), old);
-    let gone = std::fs::read_to_string(format!("/proc/{old}/cmdline")).map_or(true, |line| !line.contains("kafka.Kafka"));
+    let gone = std::fs::read_to_string(format!("/proc/{old}/cmdline"))
+        .map_or(true, |line| !line.contains("kafka.Kafka"));
     assert!(gone, "broker {old} outlived its parent");
 }

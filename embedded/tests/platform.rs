@@ -1,4 +1,5 @@
 //! All parts together, as the demo and every integration test use them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::time::{Duration, Instant};
 
@@ -96,7 +97,8 @@ fn tests_share_one_platform_whatever_their_runtime() {
     runtime.block_on(async {
         let again = Platform::for_tests();
         assert!(std::ptr::eq(first, again));
-        let answer = http::client().unwrap().get(format!("{}/subjects", again.registry())).send().await.unwrap();
+        let answer =
+            http::client().unwrap().get(format!("{}/subjects", again.registry())).send().await.unwrap();
         assert!(answer.status().is_success());
         again.clickhouse().check().await.unwrap();
         assert_eq!(check_kafka(again.kafka(), &[]).await.unwrap(), 1);

@@ -1,4 +1,5 @@
 //! The registry against a real broker, seen through HTTP and through `schema_registry_converter`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::{
     process::Command,
@@ -14,7 +15,9 @@ use reqwest::{Method, StatusCode};
 use schema_registry_converter::{
     async_impl::{
         avro::{AvroDecoder, AvroEncoder},
-        schema_registry::{SrSettings, get_all_subjects, get_all_versions, is_compatible_schema, post_schema},
+        schema_registry::{
+            SrSettings, get_all_subjects, get_all_versions, is_compatible_schema, post_schema,
+        },
     },
     schema_registry_common::{SchemaType, SubjectNameStrategy, SuppliedSchema},
 };
@@ -54,7 +57,9 @@ impl Client {
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(body) = body {
-            request = request.header("content-type", "application/vnd.schemaregistry.v1+json").body(body.to_string());
+            request = request
+                .header("content-type", "application/vnd.schemaregistry.v1+json")
+                .body(body.to_string());
         }
         let answer = request.send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "application/vnd.schemaregistry.v1+json");
@@ -80,7 +85,8 @@ impl Client {
     }
 
     async fn register(&self, subject: &str, schema: &Value) -> i64 {
-        let answer = self.ok(Method::POST, &format!("/subjects/{subject}/versions"), Some(schema_body(schema))).await;
+        let answer =
+            self.ok(Method::POST, &format!("/subjects/{subject}/versions"), Some(schema_body(schema))).await;
         answer["id"].as_i64().unwrap()
     }
 
@@ -97,21 +103,21 @@ fn schema_body(schema: &Value) -> Value {
     json!({ "schema": schema.to_string(), "schemaType": "AVRO" })
 }
 
-fn record(fields: Value) -> Value {
+fn record(fields: &Value) -> Value {
     json!({ "type": "record", "name": "R", "namespace": "test", "fields": fields })
 }
 
 fn v1() -> Value {
-    record(json!([{ "name": "a", "type": "int" }]))
+    record(&json!([{ "name": "a", "type": "int" }]))
 }
 
 fn v2() -> Value {
-    record(json!([{ "name": "a", "type": "int" }, { "name": "b", "type": "string", "default": "" }]))
+    record(&json!([{ "name": "a", "type": "int" }, { "name": "b", "type": "string", "default": "" }]))
 }
 
 /// Reads nothing of v1: b has no default.
 fn broken() -> Value {
-    record(json!([{ "name": "a", "type": "int" }, { "name": "b", "type": "string" }]))
+    record(&json!([{ "name": "a", "type": "int" }, { "name": "b", "type": "string" }]))
 }
 
 const POST: Method = Method::POST;
@@ -130,7 +136,10 @@ async fn schemas_are_registered_looked_up_and_given_out() {
     let first = client.register("events-value", &v1()).await;
     assert_eq!(client.register("events-value", &v1()).await, first, "the same schema again");
     let spaced = json!({ "schema": serde_json::to_string_pretty(&v1()).unwrap() });
-    assert_eq!(client.ok(POST, "/subjects/events-value/versions", Some(spaced)).await, json!({ "id": first }));
+    assert_eq!(
+        client.ok(POST, "/subjects/events-value/versions", Some(spaced)).await,
+        json!({ "id": first })
+    );
     let second = client.register("events-value", &v2()).await;
     assert_eq!(second, first + 1);
     assert_eq!(client.register("other%2Fwith%20slash", &v1()).await, first, "ids are global");
@@ -139,12 +148,18 @@ async fn schemas_are_registered_looked_up_and_given_out() {
     assert_eq!(client.get("/subjects?subjectPrefix=ev").await, json!(["events-value"]));
     assert_eq!(client.get("/subjects/events-value/versions").await, json!([1, 2]));
     let latest = client.get("/subjects/events-value/versions/latest").await;
-    assert_eq!(latest, json!({ "subject": "events-value", "version": 2, "id": second, "schema": v2().to_string() }));
+    assert_eq!(
+        latest,
+        json!({ "subject": "events-value", "version": 2, "id": second, "schema": v2().to_string() })
+    );
     assert_eq!(client.get("/subjects/events-value/versions/-1").await, latest);
     assert_eq!(client.get("/subjects/events-value/versions/1/schema").await, v1());
     assert_eq!(client.get(&format!("/schemas/ids/{first}")).await, json!({ "schema": v1().to_string() }));
     assert_eq!(client.get(&format!("/schemas/ids/{first}/schema")).await, v1());
-    assert_eq!(client.get(&format!("/schemas/ids/{first}/subjects")).await, json!(["events-value", "other/with slash"]));
+    assert_eq!(
+        client.get(&format!("/schemas/ids/{first}/subjects")).await,
+        json!(["events-value", "other/with slash"])
+    );
     assert_eq!(
         client.get(&format!("/schemas/ids/{second}/versions")).await,
         json!([{ "subject": "events-value", "version": 2 }])
@@ -163,11 +178,14 @@ async fn schemas_are_registered_looked_up_and_given_out() {
     client.fails(POST, "/subjects/events-value", Some(schema_body(&json!("int"))), 40403).await;
     client.fails(POST, "/subjects/x/versions", Some(json!({ "schema": "{" })), 42201).await;
     client.fails(POST, "/subjects/x/versions", Some(json!({})), 42201).await;
-    client.fails(POST, "/subjects/x/versions", Some(json!({ "schema": "{}", "schemaType": "JSON" })), 42201).await;
+    client
+        .fails(POST, "/subjects/x/versions", Some(json!({ "schema": "{}", "schemaType": "JSON" })), 42201)
+        .await;
     client.fails(POST, "/subjects/x/versions", Some(json!([1])), 400).await;
     client.fails(GET, "/nothing", None, 404).await;
     client.fails(PUT, "/subjects", Some(json!({})), 405).await;
-    let plain = client.http.post(format!("{}/subjects/x/versions", client.url)).body("{}").send().await.unwrap();
+    let plain =
+        client.http.post(format!("{}/subjects/x/versions", client.url)).body("{}").send().await.unwrap();
     assert_eq!(plain.status(), 415, "a browser's form can't register");
     registry.stop().await;
 }
@@ -190,8 +208,14 @@ async fn compatibility_is_enforced_by_level() {
     assert_eq!(client.ok(POST, unknown, Some(schema_body(&v1()))).await, json!({ "is_compatible": true }));
 
     client.fails(GET, "/config/s", None, 40408).await;
-    assert_eq!(client.get("/config/s?defaultToGlobal=true").await, json!({ "compatibilityLevel": "BACKWARD" }));
-    assert_eq!(client.put("/config/s", json!({ "compatibility": "none" })).await, json!({ "compatibility": "NONE" }));
+    assert_eq!(
+        client.get("/config/s?defaultToGlobal=true").await,
+        json!({ "compatibilityLevel": "BACKWARD" })
+    );
+    assert_eq!(
+        client.put("/config/s", json!({ "compatibility": "none" })).await,
+        json!({ "compatibility": "NONE" })
+    );
     client.register("s", &broken()).await;
     client.register("s", &json!("string")).await;
     assert_eq!(client.delete("/config/s").await, json!({ "compatibilityLevel": "NONE" }));
@@ -240,7 +264,11 @@ async fn deletion_takes_two_steps_and_never_frees_an_id() {
     client.fails(GET, "/config/s", None, 40408).await;
     assert_eq!(client.get("/subjects").await, json!([]));
     assert_eq!(client.get("/subjects?deletedOnly=true").await, json!(["s"]));
-    assert_eq!(client.get(&format!("/schemas/ids/{first}")).await["schema"], v1().to_string(), "data stays readable");
+    assert_eq!(
+        client.get(&format!("/schemas/ids/{first}")).await["schema"],
+        v1().to_string(),
+        "data stays readable"
+    );
 
     assert_eq!(client.delete("/subjects/s?permanent=true").await, json!([1, 2, 3]));
     client.fails(GET, &format!("/schemas/ids/{first}"), None, 40403).await;
@@ -285,7 +313,10 @@ async fn the_rust_client_of_the_product_works_against_it() {
     assert_eq!(bytes[0], 0);
     assert_eq!(u32::from_be_bytes(bytes[1..5].try_into().unwrap()), registered.id);
     let decoded = AvroDecoder::new(settings.clone()).decode(Some(&bytes)).await.unwrap();
-    assert_eq!(decoded.value, apache_avro::types::Value::Record(vec![("a".into(), apache_avro::types::Value::Int(7))]));
+    assert_eq!(
+        decoded.value,
+        apache_avro::types::Value::Record(vec![("a".into(), apache_avro::types::Value::Int(7))])
+    );
     assert_eq!(get_all_subjects(&settings).await.unwrap(), ["events-value", "test.R"]);
     assert_eq!(get_all_versions(&settings, "events-value".into()).await.unwrap(), [1]);
     let mut worse = schema.clone();
@@ -363,7 +394,8 @@ async fn an_unreachable_broker_is_an_error() {
 async fn the_registry_survives_its_brokers_crash() {
     let directory = tempfile::tempdir().unwrap();
     let mut kafka = Kafka::start(KafkaOptions::new(directory.path())).await.unwrap();
-    let options = RegistryOptions { timeout: Duration::from_secs(2), ..RegistryOptions::new(kafka.bootstrap()) };
+    let options =
+        RegistryOptions { timeout: Duration::from_secs(2), ..RegistryOptions::new(kafka.bootstrap()) };
     let registry = Registry::start(options).await.unwrap();
     let client = Client::new(&registry);
     let first = client.register("s", &v1()).await;
@@ -435,7 +467,8 @@ async fn kill_9_keeps_what_was_answered() {
         // One more is on its way when the process dies.
         let racing = json!({ "type": "fixed", "name": "F", "size": round * 100 + 99 });
         let request = client.http.post(format!("{}/subjects/racing/versions", client.url));
-        let request = request.header("content-type", "application/json").body(schema_body(&racing).to_string());
+        let request =
+            request.header("content-type", "application/json").body(schema_body(&racing).to_string());
         let racing = tokio::spawn(request.send());
         tokio::task::yield_now().await;
         drop(child);

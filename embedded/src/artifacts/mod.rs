@@ -162,8 +162,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let artifacts = Artifacts::at(root.path(), Progress::silent());
         let held = artifacts.lock().unwrap();
-        let other = artifacts.clone();
-        let waiting = std::thread::spawn(move || other.lock().map(drop));
+        let waiting = std::thread::spawn(move || artifacts.lock().map(drop));
         assert!(!waiting.is_finished());
         drop(held);
         waiting.join().unwrap().unwrap();

@@ -10,9 +10,12 @@ use crate::{Error, Result, artifacts::KafkaDist};
 
 /// Runs a throw-away broker under `scratch` and leaves its archive at `target`.
 pub(crate) fn record(dist: &KafkaDist, scratch: &Path, target: &Path) -> Result<()> {
-    let options = KafkaOptions { start_timeout: Duration::from_secs(120), ..KafkaOptions::new(scratch.join("cds")) };
-    let flag = format!("-XX:ArchiveClassesAtExit={}", target.display());
-    let mut kafka = Kafka::start_with(options, dist.clone(), &[flag])?;
+    let options = KafkaOptions {
+        jvm: vec![format!("-XX:ArchiveClassesAtExit={}", target.display())],
+        start_timeout: Duration::from_secs(120),
+        ..KafkaOptions::new(scratch.join("cds"))
+    };
+    let mut kafka = Kafka::start_with(options, dist.clone())?;
     kafka.stop_blocking();
     match fs::metadata(target) {
         Ok(data) if data.len() > 0 => Ok(()),

@@ -55,6 +55,8 @@ pub struct KafkaOptions {
     pub heap_mib: u32,
     /// Broker properties on top of ours.
     pub properties: Vec<(String, String)>,
+    /// Java flags on top of ours.
+    pub jvm: Vec<String>,
     /// How long a start may take.
     pub start_timeout: Duration,
     /// Remove `data_dir` when this is dropped, or when we are killed: for tests.
@@ -72,6 +74,7 @@ impl KafkaOptions {
             // Half of it is in use at 100,000 records/s; what Kafka is fast by is the page cache.
             heap_mib: 512,
             properties: Vec::new(),
+            jvm: Vec::new(),
             // Warm 2 s; a cold disk and two busy cores have been seen to need 20 s.
             start_timeout: Duration::from_secs(90),
             ephemeral: false,
@@ -120,10 +123,10 @@ impl Kafka {
     /// As [`Kafka::start`], for code without a runtime.
     pub fn start_blocking(options: KafkaOptions) -> Result<Self> {
         let dist = Artifacts::new(options.progress.clone())?.kafka()?;
-        Self::start_with(options, dist, &[])
+        Self::start_with(options, dist)
     }
 
-    fn start_with(options: KafkaOptions, dist: KafkaDist, jvm: &[String]) -> Result<Self> {
+    fn start_with(options: KafkaOptions, dist: KafkaDist) -> Result<Self> {
         if !matches!(options.nodes, 1 | 3) {
             let detail = format!("{} is neither 1 nor 3", options.nodes);
             return Err(Error::Option { option: "nodes", detail });
@@ -142,7 +145,7 @@ impl Kafka {
         let mut kafka = Self { options, dist, cluster, nodes };
         for attempt in 1.. {
             kafka.cluster.save(&kafka.options.data_dir)?;
-            match kafka.start_all(jvm) {
+            match kafka.start_all() {
                 Ok(()) => break,
                 Err(error) if attempt < PORT_ATTEMPTS && kafka.lost_a_port() => {
                     tracing::debug!(%error, attempt, "another process took a port: drawing new ones");
@@ -194,13 +197,13 @@ impl Kafka {
                 node.process = None;
             }
         }
-        self.start_all(&[])
+        self.start_all()
     }
 
     /// Starts node `id` (from 1) alone, without waiting for it.
     pub fn start_node(&mut self, id: u16) -> Result<()> {
         self.prepare(id)?;
-        self.launch(id, &[])
+        self.launch(id)
     }
 
     /// Stops all nodes gracefully; the data stays.
@@ -257,12 +260,12 @@ impl Kafka {
         &mut self.nodes[usize::from(id) - 1]
     }
 
-    fn start_all(&mut self, jvm: &[String]) -> Result<()> {
+    fn start_all(&mut self) -> Result<()> {
         let deadline = Instant::now() + self.options.start_timeout;
         for id in 1..=self.options.nodes {
             if self.node(id).process.is_none() {
                 self.prepare(id)?;
-                self.launch(id, jvm)?;
+                self.launch(id)?;
             }
         }
         self.wait_ready(deadline)
@@ -286,10 +289,10 @@ impl Kafka {
         tools::run(&mut command, "formatting the broker's storage").map(drop)
     }
 
-    fn launch(&mut self, id: u16, jvm: &[String]) -> Result<()> {
+    fn launch(&mut self, id: u16) -> Result<()> {
         let directory = self.node(id).directory.clone();
         let mut args = config::jvm(&directory, &self.options, &self.dist);
-        args.extend_from_slice(jvm);
+        args.extend_from_slice(&self.options.jvm);
         args.extend(["-cp".into(), self.dist.class_path.clone(), "kafka.Kafka".into()]);
         args.push(config::properties_file(&directory).display().to_string());
         let process = Supervised::spawn(&Spec {
@@ -314,7 +317,8 @@ impl Kafka {
         let bootstrap = self.bootstrap();
         let expected = self.nodes.len();
         let nodes = &mut self.nodes;
-        let addresses = self.cluster.nodes.iter().map(|node| ports::loopback(node.broker)).collect::<Vec<_>>();
+        let addresses =
+            self.cluster.nodes.iter().map(|node| ports::loopback(node.broker)).collect::<Vec<_>>();
         let answer = ready::wait(&bootstrap, &addresses, expected, deadline, || {
             nodes.iter_mut().find_map(Node::failure).map_or(Ok(()), Err)
         })?;
@@ -427,7 +431,8 @@ impl Cluster {
     }
 
     fn bootstrap(&self) -> String {
-        let addresses: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.broker)).collect();
+        let addresses: Vec<String> =
+            self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.broker)).collect();
         addresses.join(",")
     }
 }
@@ -492,7 +497,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let options = KafkaOptions { nodes: 2, ..KafkaOptions::new(directory.path()) };
         let dist = KafkaDist { java: "java".into(), class_path: String::new(), archive: None };
-        let error = Kafka::start_with(options, dist, &[]).unwrap_err().to_string();
+        let error = Kafka::start_with(options, dist).unwrap_err().to_string();
         assert!(error.contains("neither 1 nor 3"), "{error}");
     }
 }

@@ -80,7 +80,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if !ACCEPTED.contains(&kind.as_str()) {
             return Err(ApiError::unsupported_media_type());
@@ -291,7 +292,7 @@ async fn compatible_with_all(
     Query(parameters): Query<Parameters>,
     Body(proposal): Body<Proposal>,
 ) -> Answer<Value> {
-    Ok(verdict(service.compatible(&subject, None, &proposal)?, &parameters))
+    Ok(verdict(&service.compatible(&subject, None, &proposal)?, &parameters))
 }
 
 async fn compatible_with(
@@ -301,10 +302,10 @@ async fn compatible_with(
     Body(proposal): Body<Proposal>,
 ) -> Answer<Value> {
     let which = Some(Which::parse(&version)?);
-    Ok(verdict(service.compatible(&subject, which, &proposal)?, &parameters))
+    Ok(verdict(&service.compatible(&subject, which, &proposal)?, &parameters))
 }
 
-fn verdict(reasons: Vec<String>, parameters: &Parameters) -> Json<Value> {
+fn verdict(reasons: &[String], parameters: &Parameters) -> Json<Value> {
     let mut answer = json!({ "is_compatible": reasons.is_empty() });
     if parameters.verbose {
         answer["messages"] = json!(reasons);
@@ -370,7 +371,8 @@ struct ModeBody {
 
 impl ModeBody {
     fn mode(&self) -> Result<Mode, ApiError> {
-        serde_json::from_value(json!(self.mode.to_uppercase())).map_err(|_| ApiError::invalid_mode(&self.mode))
+        serde_json::from_value(json!(self.mode.to_uppercase()))
+            .map_err(|_| ApiError::invalid_mode(&self.mode))
     }
 }
 

@@ -237,9 +237,24 @@ mod tests {
     fn the_rules_of_schema_resolution_hold() {
         let cases = [
             // A field with a default may come; one without may go.
-            (r#"{"name":"a","type":"int"}"#, r#"{"name":"a","type":"int"},{"name":"b","type":"int","default":1}"#, true, true),
-            (r#"{"name":"a","type":"int"}"#, r#"{"name":"a","type":"int"},{"name":"b","type":"int"}"#, false, true),
-            (r#"{"name":"a","type":"int"},{"name":"b","type":"int"}"#, r#"{"name":"a","type":"int"}"#, true, false),
+            (
+                r#"{"name":"a","type":"int"}"#,
+                r#"{"name":"a","type":"int"},{"name":"b","type":"int","default":1}"#,
+                true,
+                true,
+            ),
+            (
+                r#"{"name":"a","type":"int"}"#,
+                r#"{"name":"a","type":"int"},{"name":"b","type":"int"}"#,
+                false,
+                true,
+            ),
+            (
+                r#"{"name":"a","type":"int"},{"name":"b","type":"int"}"#,
+                r#"{"name":"a","type":"int"}"#,
+                true,
+                false,
+            ),
             // Promotion goes one way.
             (r#"{"name":"a","type":"int"}"#, r#"{"name":"a","type":"long"}"#, true, false),
             (r#"{"name":"a","type":"float"}"#, r#"{"name":"a","type":"double"}"#, true, false),
@@ -247,7 +262,12 @@ mod tests {
             (r#"{"name":"a","type":"string"}"#, r#"{"name":"a","type":"int"}"#, false, false),
             // A union may grow, and may be made of what was alone.
             (r#"{"name":"a","type":"int"}"#, r#"{"name":"a","type":["null","int"]}"#, true, false),
-            (r#"{"name":"a","type":["null","int"]}"#, r#"{"name":"a","type":["null","int","string"]}"#, true, false),
+            (
+                r#"{"name":"a","type":["null","int"]}"#,
+                r#"{"name":"a","type":["null","int","string"]}"#,
+                true,
+                false,
+            ),
             // Enum symbols: the reader needs them all, or a default.
             (
                 r#"{"name":"a","type":{"type":"enum","name":"E","symbols":["X"]}}"#,
@@ -291,10 +311,13 @@ mod tests {
     #[test]
     fn a_change_behind_a_reference_is_seen() {
         let with = |point: &str, field: &str| {
-            record(&format!(r#"{{"name":"{field}","type":{point},"default":{{"x":1,"y":1}}}},{{"name":"b","type":"P"}}"#))
+            record(&format!(
+                r#"{{"name":"{field}","type":{point},"default":{{"x":1,"y":1}}}},{{"name":"b","type":"P"}}"#
+            ))
         };
         let old = with(r#"{"type":"record","name":"P","fields":[{"name":"x","type":"int"}]}"#, "a");
-        let point = r#"{"type":"record","name":"P","fields":[{"name":"x","type":"int"},{"name":"y","type":"int"}]}"#;
+        let point =
+            r#"{"type":"record","name":"P","fields":[{"name":"x","type":"int"},{"name":"y","type":"int"}]}"#;
         // The field that holds the definition has another name, so that only the references meet.
         let new = with(point, "c");
         assert!(new.cannot_read(&old).is_some());

@@ -71,7 +71,9 @@ impl ApiError {
     pub(super) fn version_not_soft_deleted(subject: &str, version: i32) -> Self {
         Self::not_found(
             40407,
-            format!("Subject '{subject}' Version {version} was not deleted first before being permanently deleted"),
+            format!(
+                "Subject '{subject}' Version {version} was not deleted first before being permanently deleted"
+            ),
         )
     }
 
@@ -90,7 +92,10 @@ impl ApiError {
         Self::new(
             StatusCode::CONFLICT,
             409,
-            format!("Schema being registered is incompatible with an earlier schema; details: [{}]", reasons.join(", ")),
+            format!(
+                "Schema being registered is incompatible with an earlier schema; details: [{}]",
+                reasons.join(", ")
+            ),
         )
     }
 
@@ -145,7 +150,9 @@ impl ApiError {
     pub(super) fn referenced(subject: &str, version: i32) -> Self {
         Self::unprocessable(
             42206,
-            format!("One or more references exist to the schema {{magic=1,keytype=SCHEMA,subject={subject},version={version}}}."),
+            format!(
+                "One or more references exist to the schema {{magic=1,keytype=SCHEMA,subject={subject},version={version}}}."
+            ),
         )
     }
 
@@ -182,7 +189,11 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::warn!(code = self.code, message = self.message, "schema registry could not do a request");
+            tracing::warn!(
+                code = self.code,
+                message = self.message,
+                "schema registry could not do a request"
+            );
         }
         let body = Body { error_code: self.code, message: &self.message };
         (self.status, super::api::Json(body)).into_response()

@@ -149,26 +149,33 @@ async fn ensure_topic(options: &RegistryOptions) -> Result<()> {
     if partitions == 0 {
         let replicas = i32::try_from(brokers.clamp(1, 3)).unwrap_or(1);
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(replicas)).set("cleanup.policy", "compact");
-        let results = admin.create_topics(&[new], &admin_options).await.map_err(Error::kafka("create the schema topic"))?;
+        let results = admin
+            .create_topics(&[new], &admin_options)
+            .await
+            .map_err(Error::kafka("create the schema topic"))?;
         return match results.into_iter().next() {
             None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
             Some(Err((_, code))) => Err(wrong(format!("it could not be created: {code}"))),
         };
     }
     if partitions != 1 {
-        return Err(wrong(format!("it has {partitions} partitions instead of 1; recreate it, or use another topic")));
+        return Err(wrong(format!(
+            "it has {partitions} partitions instead of 1; recreate it, or use another topic"
+        )));
     }
     let topic_config = admin
         .describe_configs(&[ResourceSpecifier::Topic(topic)], &admin_options)
         .await
         .map_err(Error::kafka("read the configuration of the schema topic"))?;
-    let policy = topic_config.first().and_then(|result| {
-        result.as_ref().ok()?.get("cleanup.policy").and_then(|entry| entry.value.clone())
-    });
+    let policy = topic_config
+        .first()
+        .and_then(|result| result.as_ref().ok()?.get("cleanup.policy").and_then(|entry| entry.value.clone()));
     // Whoever may not describe it is trusted; deletion by age would lose schemas.
     if policy.as_deref().is_some_and(|policy| policy != "compact") {
         let policy = policy.unwrap_or_default();
-        return Err(wrong(format!("its cleanup.policy is {policy}; set it to compact, or schemas will be lost")));
+        return Err(wrong(format!(
+            "its cleanup.policy is {policy}; set it to compact, or schemas will be lost"
+        )));
     }
     Ok(())
 }
@@ -269,7 +276,11 @@ impl Writer {
 }
 
 /// Writes the records in one transaction; returns the offset of the last.
-fn transact(producer: &FutureProducer, options: &RegistryOptions, records: &[Record]) -> Result<i64, WriteError> {
+fn transact(
+    producer: &FutureProducer,
+    options: &RegistryOptions,
+    records: &[Record],
+) -> Result<i64, WriteError> {
     let failed = |error: KafkaError| classify(&error);
     producer.begin_transaction().map_err(failed)?;
     let mut deliveries = Vec::with_capacity(records.len());

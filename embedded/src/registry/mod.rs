@@ -28,6 +28,7 @@ mod state;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use url::Url;
 
@@ -131,16 +132,19 @@ impl Drop for Registry {
     }
 }
 
-/// Checks that a registry answers at `url`.
-pub async fn check(url: &Url) -> Result<()> {
+/// Checks that a registry answers at `url`, with a user and password if it wants them.
+pub async fn check(url: &Url, login: Option<(&str, &SecretString)>) -> Result<()> {
     let subjects = format!("{}/subjects", url.as_str().trim_end_matches('/'));
-    let unreachable = |detail: String| Error::Unreachable { what: "schema registry", url: url.to_string(), detail };
-    let answer = crate::http::client()?
-        .get(subjects)
-        .timeout(Duration::from_secs(5))
-        .send()
-        .await
-        .map_err(|error| unreachable(error.without_url().to_string()))?;
+    let unreachable = |detail: String| Error::Unreachable {
+        what: "schema registry",
+        url: crate::http::origin(url),
+        detail,
+    };
+    let mut request = crate::http::client()?.get(subjects).timeout(Duration::from_secs(5));
+    if let Some((user, password)) = login {
+        request = request.basic_auth(user, Some(password.expose_secret()));
+    }
+    let answer = request.send().await.map_err(|error| unreachable(error.without_url().to_string()))?;
     if !answer.status().is_success() {
         return Err(unreachable(format!("GET /subjects answered {}", answer.status())));
     }

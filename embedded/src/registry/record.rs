@@ -122,7 +122,8 @@ impl Record {
                 (Key::DeleteSubject { subject: subject.clone(), magic: 0 }, some(&value)?)
             }
             Self::Config { subject, level } => {
-                let value = level.map(|level| some(&ConfigValue { compatibility_level: level })).transpose()?;
+                let value =
+                    level.map(|level| some(&ConfigValue { compatibility_level: level })).transpose()?;
                 (Key::Config { subject: subject.clone(), magic: 0 }, value.flatten())
             }
             Self::Mode { subject, mode } => {
@@ -193,7 +194,8 @@ mod tests {
             String::from_utf8(value.unwrap()).unwrap(),
             r#"{"subject":"s-value","version":2,"id":7,"schema":"{\"type\":\"string\"}","deleted":false}"#
         );
-        let (key, value) = Record::Config { subject: None, level: Some(Compatibility::Full) }.encode().unwrap();
+        let (key, value) =
+            Record::Config { subject: None, level: Some(Compatibility::Full) }.encode().unwrap();
         assert_eq!(String::from_utf8(key).unwrap(), r#"{"keytype":"CONFIG","subject":null,"magic":0}"#);
         assert_eq!(String::from_utf8(value.unwrap()).unwrap(), r#"{"compatibilityLevel":"FULL"}"#);
     }
@@ -220,7 +222,8 @@ mod tests {
     #[test]
     fn fields_of_newer_registries_are_ignored_and_unknown_keys_are_errors() {
         let key = br#"{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}"#;
-        let value = br#"{"subject":"s","version":1,"id":1,"md5":"x","schema":"\"int\"","deleted":false,"ts":1}"#;
+        let value =
+            br#"{"subject":"s","version":1,"id":1,"md5":"x","schema":"\"int\"","deleted":false,"ts":1}"#;
         assert!(matches!(Record::decode(key, Some(value)).unwrap(), Record::Schema(_)));
         assert!(Record::decode(br#"{"keytype":"CONTEXT","magic":0}"#, None).is_err());
         assert!(Record::decode(b"no json", None).is_err());

@@ -75,7 +75,9 @@ impl Service {
             topic: options.topic.clone(),
             detail: match error {
                 WriteError::Fenced => "another registry took it over at the same moment".into(),
-                WriteError::Timeout => format!("{} did not answer in {:?}", options.bootstrap, options.timeout),
+                WriteError::Timeout => {
+                    format!("{} did not answer in {:?}", options.bootstrap, options.timeout)
+                }
                 WriteError::Failed(reason) => reason,
             },
         })?;
@@ -138,7 +140,12 @@ impl Service {
         .await
     }
 
-    pub(super) fn lookup(&self, subject: &str, proposal: &Proposal, deleted: Deleted) -> Answer<Arc<SchemaValue>> {
+    pub(super) fn lookup(
+        &self,
+        subject: &str,
+        proposal: &Proposal,
+        deleted: Deleted,
+    ) -> Answer<Arc<SchemaValue>> {
         let state = self.state();
         if state.versions(subject, deleted).next().is_none() {
             return Err(ApiError::no_such_subject(subject));
@@ -154,7 +161,12 @@ impl Service {
     }
 
     /// Why the proposal may not follow; `which` narrows the question to one version.
-    pub(super) fn compatible(&self, subject: &str, which: Option<Which>, proposal: &Proposal) -> Answer<Vec<String>> {
+    pub(super) fn compatible(
+        &self,
+        subject: &str,
+        which: Option<Which>,
+        proposal: &Proposal,
+    ) -> Answer<Vec<String>> {
         let state = self.state();
         let candidate = understand(&state, proposal)?;
         let earlier: Vec<&Version> = match which {
@@ -172,8 +184,11 @@ impl Service {
         self.change(|state| {
             self.writable(state, subject)?;
             let all: Vec<&Version> = state.versions(subject, Deleted::Too).collect();
-            let live: Vec<i32> =
-                all.iter().filter(|version| !version.value.deleted).map(|version| version.value.version).collect();
+            let live: Vec<i32> = all
+                .iter()
+                .filter(|version| !version.value.deleted)
+                .map(|version| version.value.version)
+                .collect();
             if all.is_empty() {
                 return Err(ApiError::no_such_subject(subject));
             }
@@ -307,7 +322,11 @@ impl Service {
 
 fn check_subject(subject: &str) -> Answer<()> {
     // The two names stand for "all" and "none" in the keys of Confluent's registry.
-    if subject.is_empty() || subject.chars().any(char::is_control) || subject == "__GLOBAL" || subject == "__EMPTY" {
+    if subject.is_empty()
+        || subject.chars().any(char::is_control)
+        || subject == "__GLOBAL"
+        || subject == "__EMPTY"
+    {
         return Err(ApiError::invalid_subject(subject));
     }
     Ok(())
@@ -315,7 +334,9 @@ fn check_subject(subject: &str) -> Answer<()> {
 
 fn understand(state: &State, proposal: &Proposal) -> Answer<Candidate> {
     if let Some(kind) = proposal.schema_type.as_deref().filter(|kind| *kind != "AVRO") {
-        return Err(ApiError::invalid_schema(format!("this registry takes schemaType AVRO only, not {kind}")));
+        return Err(ApiError::invalid_schema(format!(
+            "this registry takes schemaType AVRO only, not {kind}"
+        )));
     }
     let text = proposal.schema.as_deref().filter(|text| !text.trim().is_empty());
     let text = text.ok_or_else(|| ApiError::invalid_schema("it is empty"))?;
@@ -339,7 +360,9 @@ fn understand(state: &State, proposal: &Proposal) -> Answer<Candidate> {
 fn find<'s>(state: &'s State, subject: &str, which: Which, deleted: Deleted) -> Answer<&'s Version> {
     let found = match which {
         Which::Latest => state.versions(subject, deleted).next_back(),
-        Which::Number(number) => state.versions(subject, deleted).find(|version| version.value.version == number),
+        Which::Number(number) => {
+            state.versions(subject, deleted).find(|version| version.value.version == number)
+        }
     };
     found.ok_or_else(|| match which {
         Which::Number(number) if state.versions(subject, Deleted::Too).next().is_some() => {
@@ -399,8 +422,12 @@ mod tests {
         let state = State::default();
         let schema = |text: &str| Proposal { schema: Some(text.into()), ..Proposal::default() };
         assert_eq!(understand(&state, &schema("string")).ok().unwrap().text, "\"string\"");
-        assert_eq!(understand(&state, &schema(" {\"type\" : \"int\"} ")).ok().unwrap().text, "{\"type\":\"int\"}");
-        for wrong in ["", "  ", "{", "nonsense", "{\"type\":\"record\",\"name\":\"R\"}", "[\"int\",\"int\"]"] {
+        assert_eq!(
+            understand(&state, &schema(" {\"type\" : \"int\"} ")).ok().unwrap().text,
+            "{\"type\":\"int\"}"
+        );
+        for wrong in ["", "  ", "{", "nonsense", "{\"type\":\"record\",\"name\":\"R\"}", "[\"int\",\"int\"]"]
+        {
             assert_eq!(understand(&state, &schema(wrong)).err().unwrap().code(), 42201, "{wrong}");
         }
         let json = Proposal { schema_type: Some("JSON".into()), ..schema("{}") };

@@ -41,7 +41,9 @@ impl State {
             Record::Schema(value) => self.put(*value),
             Record::Forget { subject, version } => self.forget(&subject, version),
             Record::DeleteSubject { subject, version } => {
-                for entry in self.subjects.get_mut(&subject).into_iter().flat_map(|all| all.range_mut(..=version)) {
+                for entry in
+                    self.subjects.get_mut(&subject).into_iter().flat_map(|all| all.range_mut(..=version))
+                {
                     Arc::make_mut(&mut entry.1.value).deleted = true;
                 }
             }
@@ -92,14 +94,19 @@ impl State {
         self.subjects
             .iter()
             .filter(|(name, versions)| {
-                name.starts_with(prefix) && deleted.wants(versions.values().all(|version| version.value.deleted))
+                name.starts_with(prefix)
+                    && deleted.wants(versions.values().all(|version| version.value.deleted))
             })
             .map(|(name, _)| name.as_str())
             .collect()
     }
 
     /// A subject's versions, oldest first; empty if there are none.
-    pub(super) fn versions(&self, subject: &str, deleted: Deleted) -> impl DoubleEndedIterator<Item = &Version> {
+    pub(super) fn versions(
+        &self,
+        subject: &str,
+        deleted: Deleted,
+    ) -> impl DoubleEndedIterator<Item = &Version> {
         self.subjects
             .get(subject)
             .into_iter()
@@ -114,7 +121,10 @@ impl State {
 
     /// The number that the subject's next version has.
     pub(super) fn next_version(&self, subject: &str) -> i32 {
-        self.subjects.get(subject).and_then(|versions| versions.last_key_value()).map_or(1, |(last, _)| last + 1)
+        self.subjects
+            .get(subject)
+            .and_then(|versions| versions.last_key_value())
+            .map_or(1, |(last, _)| last + 1)
     }
 
     /// Any version that has this id.

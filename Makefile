@@ -1,0 +1,60 @@
+# `make` shows what there is. Everything is idempotent and installs what it lacks (scripts/setup.sh).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench fmt lint doctor clean tools deny
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Flags for the command that a target runs: make demo ARGS="--for 60s"
+ARGS ?=
+# Of the linter for licences, bans, sources and advisories: 0.20 reads our deny.toml.
+DENY_VERSION := 0.20.2
+
+help: ## Show this
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
+		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: tools ## Install what is missing and fetch Kafka and the ClickHouse engine
+	cargo build --bins
+	$(TARGET)/debug/deskstream doctor --fix
+
+build: tools ## Build the release binaries
+	cargo build --release --bins
+
+demo: tools ## Run everything here, with sample helpdesks (ARGS="--for 60s")
+	cargo build --profile demo --bins
+	@$(TARGET)/demo/deskstream demo $(ARGS)
+
+test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
+	# Tests start these beside them; cargo would not build them for another package's tests.
+	cargo build --bins
+	$(TARGET)/debug/deskstream doctor --fix
+	cargo test --workspace --no-fail-fast $(ARGS)
+
+bench: tools ## Measure (ARGS="-p deskstream-redact" for one part)
+	cargo build --release --bins
+	cargo bench --workspace $(ARGS)
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: tools deny ## Check format, lints, licences, sources and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny check licenses bans sources
+	@scripts/advisories.sh
+
+doctor: tools ## Check this machine and, with ARGS, what is to be reached (ARGS="--kafka host:9092")
+	cargo build --bins
+	@$(TARGET)/debug/deskstream doctor $(ARGS)
+
+clean: ## Remove what was built here; the cache of downloads stays
+	cargo clean
+
+tools:
+	@scripts/setup.sh
+
+deny: tools
+	@cargo deny --version 2>/dev/null | grep -q ' $(DENY_VERSION)$$' \
+		|| { echo "installing cargo-deny $(DENY_VERSION) (about 2 minutes, once)"; \
+		     cargo install --quiet --locked --no-default-features cargo-deny@$(DENY_VERSION); }
