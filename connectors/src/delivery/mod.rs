@@ -12,7 +12,7 @@
 //!
 //! # How often
 //! Delivery is at least once, duplicates over silence. What was delivered is remembered in the `control` topic
-//! ([`ledger`]), right after the service's answer and before anything else. So a replay of the topic, a lost
+//! (module `ledger`), right after the service's answer and before anything else. So a replay of the topic, a lost
 //! consumer group or a restart repeats nothing, except for **one window**: the service took the transition, and
 //! the process died (or the answer was lost) before that was remembered. What then goes out again:
 //!

@@ -94,16 +94,16 @@ fn message(alert: &Alert, repeat: bool) -> Value {
     }
     let mut blocks = vec![
         json!({"type": "header", "text": {"type": "plain_text", "emoji": true, "text": escape(&title, MAX_HEADER)}}),
-        json!({"type": "section", "text": mrkdwn(escape(&summary(alert), MAX_SECTION))}),
+        json!({"type": "section", "text": mrkdwn(&escape(&summary(alert), MAX_SECTION))}),
         json!({"type": "section", "fields": fields}),
     ];
-    let mut context = vec![mrkdwn(times(alert))];
+    let mut context = vec![mrkdwn(&times(alert))];
     if !alert.labels.is_empty() {
         let labels: Vec<_> = alert.labels.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        context.push(mrkdwn(escape(&labels.join(" · "), MAX_LABELS)));
+        context.push(mrkdwn(&escape(&labels.join(" · "), MAX_LABELS)));
     }
     if repeat {
-        context.push(mrkdwn("This may be a repeat: the answer to an earlier try was lost.".to_owned()));
+        context.push(mrkdwn("This may be a repeat: the answer to an earlier try was lost."));
     }
     blocks.push(json!({"type": "context", "elements": context}));
     // What notifications and old clients show.
@@ -111,12 +111,12 @@ fn message(alert: &Alert, repeat: bool) -> Value {
     json!({"text": escape(&text, MAX_SECTION), "blocks": blocks})
 }
 
-fn mrkdwn(text: String) -> Value {
+fn mrkdwn(text: &str) -> Value {
     json!({"type": "mrkdwn", "text": text})
 }
 
 fn field(name: &str, value: &str) -> Value {
-    mrkdwn(format!("*{name}*\n{}", escape(value, MAX_FIELD)))
+    mrkdwn(&format!("*{name}*\n{}", escape(value, MAX_FIELD)))
 }
 
 /// Times in the reader's own zone, which Slack's date markup gives, with UTC for clients that don't know it.

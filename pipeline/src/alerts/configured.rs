@@ -40,8 +40,8 @@ pub fn configured(config: &AlertsConfig) -> Result<Configured, RulesError> {
         let missing_channels = rules.retain_channels(&known);
         return Ok(Configured { rules, missing_channels });
     };
-    let yaml = std::fs::read_to_string(path)
-        .map_err(|source| RulesError::Read { path: path.clone(), source })?;
+    let yaml =
+        std::fs::read_to_string(path).map_err(|source| RulesError::Read { path: path.clone(), source })?;
     let file = path.display().to_string();
     let rules = load(&yaml).map_err(|errors| errors.in_file(&file))?;
     rules.check_channels(&known).map_err(|errors| errors.in_file(&file))?;

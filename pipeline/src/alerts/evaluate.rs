@@ -205,11 +205,7 @@ impl Evaluator {
     }
 }
 
-fn tenant_of<'a>(
-    tenants: &'a mut BTreeMap<String, Tenant>,
-    rules: &[Rule],
-    name: &str,
-) -> &'a mut Tenant {
+fn tenant_of<'a>(tenants: &'a mut BTreeMap<String, Tenant>, rules: &[Rule], name: &str) -> &'a mut Tenant {
     if !tenants.contains_key(name) {
         let watching = rules.iter().enumerate().filter(|(_, rule)| rule.watches(name)).map(|(i, _)| i);
         tenants.insert(name.to_owned(), Tenant { rules: watching.collect(), ..Tenant::default() });
@@ -341,8 +337,11 @@ fn groups(tenant: &Tenant, rule: &Rule, index: usize) -> BTreeSet<Text> {
         Some(Grouping::RootCause) => {
             let in_data = tenant.sums.iter().flat_map(|sums| sums.root_causes.keys());
             let from = (index, Cow::Borrowed(""));
-            let with_alert =
-                tenant.instances.range(from..).take_while(|((i, _), _)| *i == index).map(|((_, group), _)| group);
+            let with_alert = tenant
+                .instances
+                .range(from..)
+                .take_while(|((i, _), _)| *i == index)
+                .map(|((_, group), _)| group);
             in_data.chain(with_alert).cloned().collect()
         }
     }

@@ -328,7 +328,8 @@ impl Check {
         let severity = self.choice(
             "severity",
             Some(&raw.severity),
-            &[Severity::Critical, Severity::Error, Severity::Warning, Severity::Info].map(|s| (s.as_str(), s)),
+            &[Severity::Critical, Severity::Error, Severity::Warning, Severity::Info]
+                .map(|s| (s.as_str(), s)),
         );
         let hold = self.duration("for", raw.hold.as_ref());
         let keep_firing_for = self.duration("keep_firing_for", raw.keep_firing_for.as_ref());

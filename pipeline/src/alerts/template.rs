@@ -67,7 +67,8 @@ impl Template {
                 });
             };
             let name = rest[open + 2..open + length].trim();
-            let Some((_, placeholder)) = Placeholder::NAMES.into_iter().find(|(known, _)| *known == name) else {
+            let Some((_, placeholder)) = Placeholder::NAMES.into_iter().find(|(known, _)| *known == name)
+            else {
                 return Err(unknown(name));
             };
             pieces.push(Piece::Placeholder(placeholder));
@@ -127,7 +128,8 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled() {
-        let template = Template::parse("{{ tenant }}: {{value}} over {{threshold}} ({{rule}}/{{group}})").unwrap();
+        let template =
+            Template::parse("{{ tenant }}: {{value}} over {{threshold}} ({{rule}}/{{group}})").unwrap();
         let facts = Facts {
             rule: "errors",
             tenant: "acme",
@@ -151,7 +153,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(11.0, "11"), (0.5, "0.5"), (1234.5678, "1234.6"), (1200.0, "1200"), (0.0, "0"), (-0.001, "0")];
+        let cases =
+            [(11.0, "11"), (0.5, "0.5"), (1234.5678, "1234.6"), (1200.0, "1200"), (0.0, "0"), (-0.001, "0")];
         for (value, text) in cases {
             assert_eq!(readable(value, Unit::Number), text);
         }

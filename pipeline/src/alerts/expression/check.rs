@@ -34,7 +34,9 @@ impl Check<'_> {
             Kind::Or(left, right) => {
                 Condition::Or(Box::new(self.condition(left)?), Box::new(self.condition(right)?))
             }
-            Kind::Compare(comparison, left, right) => self.comparison(*comparison, left, right, &node.span)?,
+            Kind::Compare(comparison, left, right) => {
+                self.comparison(*comparison, left, right, &node.span)?
+            }
             Kind::Number(_) | Kind::Metric { .. } | Kind::Negate(_) | Kind::Arithmetic(..) => {
                 let written = self.text(&node.span);
                 let problem = format!("`{written}` is a number, not a condition");
@@ -81,9 +83,10 @@ impl Check<'_> {
     fn quantity(&self, node: &Node) -> Result<Quantity, ExpressionError> {
         Ok(match &node.kind {
             Kind::Number(number) => Quantity::Number(*number),
-            Kind::Metric { metric, range } => {
-                Quantity::Metric { metric: *metric, minutes: self.metric(*metric, range.as_ref(), &node.span)? }
-            }
+            Kind::Metric { metric, range } => Quantity::Metric {
+                metric: *metric,
+                minutes: self.metric(*metric, range.as_ref(), &node.span)?,
+            },
             Kind::Negate(inner) => Quantity::Negate(Box::new(self.quantity(inner)?)),
             Kind::Arithmetic(arithmetic, left, right) => {
                 let divisor_span = &right.span;
@@ -120,9 +123,11 @@ impl Check<'_> {
         }
         match (metric.shape(), range) {
             (Shape::Gauge, None) => Ok(None),
-            (Shape::Gauge, Some((_, at))) => {
-                Err(self.error(at, format!("`{name}` is a gauge and has no range"), format!("write `{name}`")))
-            }
+            (Shape::Gauge, Some((_, at))) => Err(self.error(
+                at,
+                format!("`{name}` is a gauge and has no range"),
+                format!("write `{name}`"),
+            )),
             (_, None) => {
                 let problem = format!("`{name}` needs a range");
                 Err(self.error(span, problem, format!("write e.g. `{name}[5m]`")))

@@ -33,8 +33,13 @@ impl Token<'_> {
 const SIGNS: [&str; 15] = [">=", "<=", "==", "!=", ">", "<", "+", "-", "*", "/", "(", ")", "[", "]", "%"];
 
 /// What people write who come from other languages.
-const FOREIGN: [(&str, &str); 5] =
-    [("&&", "write `and`"), ("||", "write `or`"), ("=", "write `==`"), ("!", "write `not`"), ("≥", "write `>=`")];
+const FOREIGN: [(&str, &str); 5] = [
+    ("&&", "write `and`"),
+    ("||", "write `or`"),
+    ("=", "write `==`"),
+    ("!", "write `not`"),
+    ("≥", "write `>=`"),
+];
 
 /// Splits an expression; the last token is [`Token::End`].
 pub(super) fn tokens(source: &str) -> Result<Vec<(Token<'_>, Span)>, ExpressionError> {
@@ -71,7 +76,8 @@ pub(super) fn tokens(source: &str) -> Result<Vec<(Token<'_>, Span)>, ExpressionE
 fn number(source: &str, at: usize) -> Result<(Token<'_>, usize), ExpressionError> {
     let rest = &source[at..];
     let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
-    let word = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
+    let word =
+        rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
     if word > digits {
         return Ok((Token::Duration(&rest[..word]), word));
     }

@@ -24,12 +24,7 @@ pub struct ExpressionError {
 }
 
 impl ExpressionError {
-    pub(super) fn new(
-        source: &str,
-        span: Span,
-        problem: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(source: &str, span: Span, problem: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { problem: problem.into(), fix: fix.into(), span, source: source.to_owned() }
     }
 }
@@ -162,7 +157,9 @@ impl<'a> Parser<'a> {
     fn expression(&mut self, loosest: u8) -> Result<Node, ExpressionError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested more than {MAX_DEPTH} deep"), "split it into several rules"));
+            return Err(
+                self.error(format!("nested more than {MAX_DEPTH} deep"), "split it into several rules")
+            );
         }
         let mut left = self.operand()?;
         let mut compared = false;
@@ -234,7 +231,10 @@ impl<'a> Parser<'a> {
     }
 
     fn missing_operand(&self, found: &str) -> ExpressionError {
-        self.error(format!("expected a number or a metric, found {found}"), "write e.g. `error_rate[5m] > 5%`")
+        self.error(
+            format!("expected a number or a metric, found {found}"),
+            "write e.g. `error_rate[5m] > 5%`",
+        )
     }
 
     fn metric(&mut self, name: &str, span: Span) -> Result<Node, ExpressionError> {

@@ -79,7 +79,8 @@ fn the_telling_comparison_has_its_metric_on_the_left() {
 
 #[test]
 fn metrics_and_ranges_are_listed() {
-    let expression = Expression::parse("error_rate[1h30m] > 5% and queue_depth > 1 + events[5m]", false).unwrap();
+    let expression =
+        Expression::parse("error_rate[1h30m] > 5% and queue_depth > 1 + events[5m]", false).unwrap();
     assert_eq!(
         expression.metrics(),
         [(Metric::ErrorRate, Some(90)), (Metric::QueueDepth, None), (Metric::Events, Some(5))]

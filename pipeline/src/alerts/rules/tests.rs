@@ -66,7 +66,9 @@ fn complaints_name_line_field_and_fix() {
         complaint("rules:\n  - name: a b\n    expr: queue_depth > 1\n    severity: critical\n"),
         complaint("rules:\n  - name: errors\n    severity: critical\n"),
         complaint("rules:\n  - name: errors\n    expr: eror_rate[5m] > 5%\n    severity: urgent\n"),
-        complaint("rules:\n  - name: errors\n    expr: >\n      error_rate[5m] > 5%\n      and tickets > 1\n    severity: info\n"),
+        complaint(
+            "rules:\n  - name: errors\n    expr: >\n      error_rate[5m] > 5%\n      and tickets > 1\n    severity: info\n",
+        ),
         complaint("rule: []\n"),
         complaint("rules: [\n"),
         complaint(""),
