@@ -4,6 +4,7 @@ use super::Credit;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::time::now_ms;
 use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use std::rc::Rc;
 use std::time::Duration;
@@ -114,6 +115,8 @@ pub fn kafka_source<'scope>(
         let activator = scope.activator_for(info.address);
         let mut capability = Some(capability);
         let mut polled = Vec::new();
+        // Told only when it changes: this runs thousands of times a second.
+        let mut told_ready = false;
         move |output| {
             let Some(cap) = capability.as_mut() else { return };
             if shutdown.is_cancelled() {
@@ -126,7 +129,20 @@ pub fn kafka_source<'scope>(
                 cap.downgrade(&epoch);
             }
             let room = credit.left().min(MAX_POLLED);
-            let full = poll(&consumer, &part, room, &mut polled);
+            let full = match poll(&consumer, room, &mut polled) {
+                Ok(full) => {
+                    if !told_ready {
+                        part.ready();
+                        told_ready = true;
+                    }
+                    full
+                }
+                Err(error) => {
+                    part.not_ready(error.to_string());
+                    told_ready = false;
+                    false
+                }
+            };
             let records = polled.iter().map(|b: &Batch| b.records.len()).sum();
             credit.take(records);
             let mut session = output.session(cap);
@@ -151,14 +167,11 @@ fn reschedule(activator: &Activator, full: bool, room: usize, until_next: Durati
 }
 
 /// Takes what is there, up to `room` records; says whether there may be more.
-fn poll(consumer: &BaseConsumer, part: &Part, room: usize, batches: &mut Vec<Batch>) -> bool {
+fn poll(consumer: &BaseConsumer, room: usize, batches: &mut Vec<Batch>) -> Result<bool, KafkaError> {
     for _ in 0..room {
         match consumer.poll(Duration::ZERO) {
-            None => return false,
-            Some(Err(error)) => {
-                part.not_ready(error.to_string());
-                return false;
-            }
+            None => return Ok(false),
+            Some(Err(error)) => return Err(error),
             Some(Ok(message)) => {
                 let record = RawRecord {
                     offset: message.offset(),
@@ -176,6 +189,5 @@ fn poll(consumer: &BaseConsumer, part: &Part, room: usize, batches: &mut Vec<Bat
             }
         }
     }
-    part.ready();
-    room > 0
+    Ok(room > 0)
 }
