@@ -24,7 +24,7 @@ use url::Url;
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// When the traffic has stopped, what is on its way may take so long to arrive.
-const DRAIN: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(60);
 
 /// Run everything on this machine with sample helpdesks: real Kafka, real ClickHouse engine, no accounts.
 #[derive(Debug, clap::Args)]

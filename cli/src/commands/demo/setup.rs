@@ -134,7 +134,7 @@ impl Setup {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string does not fail.
-            let _ = writeln!(text, "  {name:<12}{value}");
+            let _ = writeln!(text, "  {name:<14}{value}");
         };
         line("Kafka", &self.kafka);
         line("registry", &self.registry);

@@ -41,8 +41,8 @@ pub struct Summary {
     pub write_backs_applied: u64,
     pub write_backs_other: u64,
     pub write_backs_pending: u64,
-    /// Tickets that got a second note for one decision.
-    pub repeated_notes: u64,
+    /// Write-backs that were applied twice for one decision.
+    pub repeated_write_backs: u64,
     /// From a connector's receipt to the enriched record.
     pub to_enriched: Latency,
     /// From a connector's receipt to the helpdesk's answer to the write-back.
@@ -102,7 +102,10 @@ impl Summary {
             write_backs_applied: applied,
             write_backs_other: finished - applied,
             write_backs_pending: metrics.commands.saturating_sub(finished),
-            repeated_notes: samples.zendesk.repeated_notes,
+            repeated_write_backs: count(
+                "SELECT count() - uniqExact(subject) FROM outcomes WHERE kind = 'write_back' AND result = 'applied'",
+            )
+            .await?,
             to_enriched: latency("toFloat64(dateDiff('millisecond', received_at, enriched_at))", "ticket_events").await?,
             to_write_back: latency(
                 "toFloat64(dateDiff('millisecond', assumeNotNull(received_at), finished_at))",
@@ -125,7 +128,7 @@ impl Summary {
             && self.dead_letters == 0
             && self.integrity_problems == 0
             && self.write_backs_applied > 0
-            && self.repeated_notes == 0
+            && self.repeated_write_backs == 0
             && !self.redactions.is_empty()
     }
 
@@ -169,8 +172,8 @@ impl fmt::Display for Summary {
         writeln!(f, "  told                   {} events to PagerDuty, {} messages to Slack", self.pages, self.chat_messages)?;
         writeln!(
             f,
-            "  write-backs            {} applied, {} otherwise ended, {} to do, {} repeated notes",
-            self.write_backs_applied, self.write_backs_other, self.write_backs_pending, self.repeated_notes
+            "  write-backs            {} applied, {} otherwise ended, {} to do, {} repeated",
+            self.write_backs_applied, self.write_backs_other, self.write_backs_pending, self.repeated_write_backs
         )?;
         writeln!(f, "  receipt to enriched    {}", ms(&self.to_enriched))?;
         writeln!(f, "  receipt to write-back  {}", ms(&self.to_write_back))?;
