@@ -37,6 +37,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If the model or the data can't be read, or no text has a label.
+#[allow(clippy::needless_pass_by_value, reason = "every command takes its arguments this way")]
 pub fn run(args: Args) -> anyhow::Result<()> {
     let analyzer = match &args.model {
         Some(path) => Analyzer::open(path).with_context(|| format!("opening model {}", path.display()))?,
@@ -48,8 +49,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let map = LabelMap::parse(&text)?;
     for head in deskstream_analyze::Head::ALL {
-        let same = map.head(head).labels.iter().map(String::as_str).eq(analyzer.labels(head).iter().map(|l| &**l));
-        anyhow::ensure!(same, "the label map has other {} labels than the model: give the one it was trained with by --label-map", head.name());
+        let same =
+            map.head(head).labels.iter().map(String::as_str).eq(analyzer.labels(head).iter().map(|l| &**l));
+        anyhow::ensure!(
+            same,
+            "the label map has other {} labels than the model: give the one it was trained with by --label-map",
+            head.name()
+        );
     }
     let loaded = load(&args.data, &map, Purpose::Eval)?;
     anyhow::ensure!(
@@ -78,8 +84,14 @@ fn print(report: &Report, unlabelled: usize) {
         let line = |name: &str, m: &Metrics| {
             println!(
                 "  {name:20} {:6} texts  accuracy {:.3} (majority {:.3})  macro-F1 {:.3} ({:.3})  calibration error {:.3}  answers {:.0} %, {:.3} right{}",
-                m.texts, m.accuracy, m.majority_accuracy, m.macro_f1, m.majority_macro_f1,
-                m.calibration_error, m.answered * 100.0, m.answered_accuracy,
+                m.texts,
+                m.accuracy,
+                m.majority_accuracy,
+                m.macro_f1,
+                m.majority_macro_f1,
+                m.calibration_error,
+                m.answered * 100.0,
+                m.answered_accuracy,
                 m.concordance.map_or(String::new(), |c| format!("  order {c:.3}")),
             );
         };
@@ -90,12 +102,20 @@ fn print(report: &Report, unlabelled: usize) {
         for (name, m) in &head.by_language {
             line(&format!("language {name}"), m);
         }
-        println!("  {:20} {:>6} {:>9} {:>6} {:>6}   confusion: right label by row, predicted by column", "label", "texts", "precision", "recall", "F1");
+        println!(
+            "  {:20} {:>6} {:>9} {:>6} {:>6}   confusion: right label by row, predicted by column",
+            "label", "texts", "precision", "recall", "F1"
+        );
         for (class, row) in head.overall.classes.iter().zip(&head.overall.confusion) {
             let row: Vec<String> = row.iter().map(|n| format!("{n:5}")).collect();
             println!(
                 "  {:20} {:6} {:9.3} {:6.3} {:6.3}   {}",
-                class.label, class.support, class.precision, class.recall, class.f1, row.join("")
+                class.label,
+                class.support,
+                class.precision,
+                class.recall,
+                class.f1,
+                row.join("")
             );
         }
     }

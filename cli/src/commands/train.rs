@@ -62,12 +62,14 @@ pub struct Args {
 ///
 /// # Errors
 /// If data can't be read, a head can't be fitted, or the result can't be written.
+#[allow(clippy::needless_pass_by_value, reason = "every command takes its arguments this way")]
 pub fn run(args: Args) -> anyhow::Result<()> {
     let mut config = Config::new(args.data.clone(), args.seed);
     config.measure.clone_from(&args.measure);
     config.name.clone_from(&args.name);
     config.command = command(&args);
-    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+    let read =
+        |path: &Path| std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
     if let Some(path) = &args.label_map {
         config.label_map = read(path)?;
     }
@@ -143,7 +145,8 @@ fn dump(path: &Path, trained: &Trained) -> anyhow::Result<()> {
 
 /// The command line as it can be repeated.
 fn command(args: &Args) -> String {
-    let paths = |paths: &[PathBuf]| paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
+    let paths =
+        |paths: &[PathBuf]| paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
     let mut line = format!("deskstream train --data {} --seed {}", paths(&args.data), args.seed);
     if !args.measure.is_empty() {
         line += &format!(" --measure {}", paths(&args.measure));

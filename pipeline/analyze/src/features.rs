@@ -1,7 +1,7 @@
 //! Text to feature rows: the one featuriser that training and inference share.
 //!
 //! A ticket is folded once into 16-bit character codes and cut into tokens; each token yields its word, the
-//! bigram with the token before it, and character n-grams of the padded word. Every feature is a row number
+//! bigram with the token before it, and parts of the word: character n-grams, prefixes and suffixes. Every feature is a row number
 //! in one hashed table ([`FeatureParams::bits`] bits, no dictionary, collisions accepted), so all heads read
 //! the same rows. Nothing is allocated once the scratch vectors have grown.
 //!
@@ -25,6 +25,9 @@ pub struct FeatureParams {
     pub word_bigrams: bool,
     /// Lengths of the character n-grams, each 2 to 8, of the word padded by one mark on either side.
     pub char_ngrams: Vec<u8>,
+    /// Lengths of prefixes and suffixes of longer words, each 2 to 8: the endings and stems that n-grams would
+    /// find, for a fraction of the rows read.
+    pub affixes: Vec<u8>,
     /// Bytes of a text that are read: three quarters from its start, one quarter from its end.
     pub max_bytes: u32,
 }
@@ -356,6 +359,18 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
+        for &n in &self.params.affixes {
+            let n = usize::from(n);
+            if len > n {
+                let salt = self.params.seed ^ (n as u64).wrapping_mul(MUL2);
+                let hash = |mark: u64, part: &[u16]| {
+                    let h = part.iter().fold(salt ^ mark, |h, &c| (h ^ u64::from(c)).wrapping_mul(MUL2));
+                    ((h ^ (h >> 29)).wrapping_mul(MUL) >> self.shift) as u32
+                };
+                self.out.grams.push(hash(1 << 32, &word[..n]));
+                self.out.grams.push(hash(2 << 32, &word[len - n..]));
+            }
+        }
         self.word.len = 0;
         self.out.plain += 1;
         self.token_hashed(h);
@@ -433,7 +448,14 @@ mod tests {
     use super::*;
 
     fn params() -> FeatureParams {
-        FeatureParams { bits: 18, seed: 7, word_bigrams: true, char_ngrams: vec![4], max_bytes: 4096 }
+        FeatureParams {
+            bits: 18,
+            seed: 7,
+            word_bigrams: true,
+            char_ngrams: vec![4],
+            affixes: vec![],
+            max_bytes: 4096,
+        }
     }
 
     fn features(text: &str) -> Features {
@@ -510,6 +532,22 @@ mod tests {
             assert_eq!(f.grams[..count - 1], g.grams[..count - 1], "{n}");
             assert_ne!(f.grams[count - 1], g.grams[count - 1], "{n}");
         }
+    }
+
+    #[test]
+    fn affixes_are_the_ends_of_longer_words() {
+        let params = FeatureParams { char_ngrams: vec![], affixes: vec![3], ..params() };
+        let grams = |text: &str| {
+            let mut f = Features::default();
+            f.add(text, &params);
+            f.grams
+        };
+        let (refund, refused, fund) = (grams("refund"), grams("refused"), grams("fund"));
+        assert_eq!(refund.len(), 2);
+        assert_eq!(refund[0], refused[0], "prefix ref");
+        assert_eq!(refund[1], fund[1], "suffix und");
+        assert_ne!(grams("undo")[0], refund[1], "a prefix is no suffix");
+        assert!(grams("the").is_empty());
     }
 
     #[test]

@@ -6,7 +6,10 @@
 //! the ten uses (ł, ř, ő, ø …) overrule it, and little text is answered with `und`.
 //!
 //! `whichlang` gives no probability. The confidence is a table by number of letters, and by whether the two
-//! halves of the text agree, measured on the labelled sets the other heads train on (see the model card).
+//! halves of the text agree. It holds for the 16 languages (share of right answers on labelled tweets and
+//! sentences: 0.50 at 5–9 letters, 0.72–0.88 at 10–19, 0.86–0.97 at 20–39, 0.98 from 40 on). It does not hold
+//! for Latin-script languages without a telling letter, such as Catalan, Afrikaans or Indonesian, or for
+//! languages written in another script than usual: they are taken for a neighbour with confidence.
 
 /// A language and how sure the answer is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,7 +84,6 @@ const TELLING: &[(&str, &str, &str)] = &[
     ("þ ð", "is", "latin"),
     ("ė ų į", "lt", "latin"),
     ("ā ē ī ū ķ ļ ņ ģ", "lv", "latin"),
-    ("đ", "hr", "latin"),
 ];
 
 /// Which entry of [`TELLING`] a lower-case letter belongs to.
@@ -253,7 +255,7 @@ fn latin_language(sample: &Sample, share: f32) -> Language {
 /// Share of right answers by number of letters.
 fn short(letters: usize) -> f32 {
     match letters {
-        0..10 => 0.55,
+        0..10 => 0.50,
         10..20 => 0.75,
         20..40 => 0.90,
         40..80 => 0.95,
@@ -298,6 +300,7 @@ mod tests {
             ("pt", "Fui cobrado duas vezes, por favor devolvam um dos pagamentos."),
             ("it", "Mi avete addebitato due volte, vi prego di rimborsare un pagamento."),
             ("nl", "Er is twee keer afgeschreven, kunnen jullie een betaling terugstorten?"),
+            ("vi", "Tôi đã bị trừ tiền hai lần cho cùng một đơn hàng, vui lòng hoàn lại một lần."),
             ("ru", "С меня дважды сняли деньги, верните один платёж."),
             ("uk", "З мене двічі зняли гроші, поверніть, будь ласка, один платіж."),
             ("pl", "Pobrano opłatę dwa razy, proszę o zwrot jednej płatności."),

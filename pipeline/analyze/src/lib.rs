@@ -3,7 +3,7 @@
 //!
 //! [`Analyzer`] is pure and synchronous: the same text and the same model file give the same answer, nothing
 //! blocks, and the caller owns the working memory ([`Scratch`]), so a timely worker can call it in its
-//! operator. The heads are multinomial linear models over one table of hashed word and character n-grams;
+//! operator. The heads are multinomial linear models over one table of hashed words, word pairs and parts of words;
 //! label sets, hash parameters, calibration and thresholds come from the model file, the meaning of public
 //! data from a label map (`model/label_map.toml`). [`train`] makes such a file, [`eval`] measures it.
 //!

@@ -1,4 +1,5 @@
 //! A model file is either whole or refused, with an error that says what is wrong.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use deskstream_analyze::{Analyzer, Model, ModelError, ModelHeader};
 use proptest::prelude::*;
@@ -88,7 +89,8 @@ fn every_flipped_bit_of_the_shipped_file_is_noticed() {
 
 #[test]
 fn a_header_that_contradicts_itself_is_refused() {
-    let cases: &[(&str, fn(&mut ModelHeader))] = &[
+    type Case = (&'static str, fn(&mut ModelHeader));
+    let cases: &[Case] = &[
         ("repeated label", |h| h.heads[0].labels[1] = h.heads[0].labels[0].clone()),
         ("empty label", |h| h.heads[0].labels[0] = " ".into()),
         ("fallback outside", |h| h.heads[1].fallback = 4),
@@ -101,6 +103,7 @@ fn a_header_that_contradicts_itself_is_refused() {
         ("a head too few", |h| drop(h.heads.pop())),
         ("narrow rows", |h| h.row_width = 16),
         ("no n-gram that long", |h| h.features.char_ngrams = vec![9]),
+        ("no affix that short", |h| h.features.affixes = vec![1]),
         ("huge table", |h| h.features.bits = 63),
         ("nothing read", |h| h.features.max_bytes = 0),
         ("no name", |h| h.name.clear()),

@@ -1,11 +1,12 @@
 //! What holds for any text.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::LazyLock;
 
 use deskstream_analyze::{Analyzer, Head, SUMMARY_MAX_CHARS, Scratch};
 use proptest::prelude::*;
 
-static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| Analyzer::shipped().unwrap());
+static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| Analyzer::shipped().expect("the shipped model loads"));
 
 fn check(subject: &str, body: &str, scratch: &mut Scratch) -> Result<(), TestCaseError> {
     let a = ANALYZER.analyze(subject, body, scratch);

@@ -1,5 +1,6 @@
 //! Training end to end on data made up here: it learns what there is to learn, and nothing where there is
 //! nothing.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{fmt::Write as _, path::Path};
 

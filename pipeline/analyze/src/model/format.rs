@@ -104,6 +104,9 @@ fn validate(header: &ModelHeader) -> Result<(), ModelError> {
             f.char_ngrams
         ));
     }
+    if f.affixes.len() > 4 || f.affixes.iter().any(|n| !(2..=8).contains(n)) {
+        return fail(format!("affixes {:?}, allowed are up to four lengths of 2 to 8", f.affixes));
+    }
     if !(64..=1 << 20).contains(&f.max_bytes) {
         return fail(format!("max_bytes {}, allowed are 64 to 1048576", f.max_bytes));
     }

@@ -30,12 +30,14 @@ fn compose(
     writeln!(out, "# Model card: {version}\n")?;
     writeln!(
         out,
-        "Written by `deskstream train`; do not edit. Linear models over hashed word 1–2-grams and character \
-         {:?}-grams ({} rows, int8, {:.1} MB) that read one redacted helpdesk ticket and answer, with a \
-         calibrated probability and an abstain threshold: {}.\n",
-        config.features.char_ngrams,
+        "Written by `deskstream train`; do not edit. Linear models over hashed words, word pairs, and parts of \
+         words ({} rows, int8, {:.1} MB; sliding character n-grams of {:?}, prefixes and suffixes of {:?} letters) \
+         that read one redacted helpdesk ticket and answer, with a calibrated probability and an abstain \
+         threshold: {}.\n",
         config.features.rows(),
         bytes as f64 / 1e6,
+        config.features.char_ngrams,
+        config.features.affixes,
         report.calibration.iter().map(|(h, ..)| format!("`{}`", h.name())).collect::<Vec<_>>().join(", "),
     )?;
     writeln!(out, "Made by:\n\n```\n{}\n```\n", config.command)?;

@@ -24,7 +24,7 @@ use crate::{
     model::{Head, HeadModel, Model, ModelError, ModelHeader},
 };
 use data::{Example, Purpose, SeedSet};
-use fit::{Hyper, Rows, Target};
+use fit::{Hyper, Problem, Rows, Target};
 use label_map::{Gold, LabelMap};
 use metrics::Judged;
 use rng::Rng;
@@ -131,7 +131,9 @@ impl Config {
                 bits: 17,
                 seed: seed ^ 0xDE5C,
                 word_bigrams: true,
-                char_ngrams: vec![4],
+                // sliding 4-grams are as good (sentiment a hundredth better) and cost a quarter more time
+                char_ngrams: vec![],
+                affixes: vec![3, 5],
                 max_bytes: 4096,
             },
             // industries are as unequal as the sets, not as anybody's tickets
@@ -351,18 +353,16 @@ fn fit_heads(
             return Err(TrainError::TooFewLabels { head: head.name(), labels: found });
         }
         let seed = config.seed ^ (head.index() as u64 + 1);
-        let fitted = fit::fit(
-            &corpus.rows,
-            config.features.rows(),
+        let problem = Problem {
+            rows: &corpus.rows,
+            table_rows: config.features.rows(),
             classes,
-            &train,
-            &dev,
-            hyper,
-            seed,
-            |epoch, f1| {
-                progress(Step::Epoch { head, epoch, of: hyper.epochs, dev_macro_f1: f1 });
-            },
-        );
+            train: &train,
+            dev: &dev,
+        };
+        let fitted = fit::fit(problem, hyper, seed, |epoch, f1| {
+            progress(Step::Epoch { head, epoch, of: hyper.epochs, dev_macro_f1: f1 });
+        });
         let (quantised, scales) = fit::quantise(&fitted.weights, classes);
         for (row, weights) in table.chunks_exact_mut(width).zip(quantised.chunks_exact(classes)) {
             row[column..column + classes].copy_from_slice(weights);
