@@ -76,6 +76,11 @@ fn server_properties(directory: &Path, id: u16, cluster: &Cluster, options: &Kaf
         ("offsets.topic.num.partitions", "4".into()),
         ("transaction.state.log.num.partitions", "4".into()),
         ("share.coordinator.state.topic.num.partitions", "1".into()),
+        // A killed broker's successor is let in only when the session of the one before has run out, 9 s by default;
+        // and a dead node's partitions move on only then.
+        ("broker.heartbeat.interval.ms", "500".into()),
+        ("broker.session.timeout.ms", if nodes == 1 { "2000" } else { "3000" }.into()),
+        ("replica.lag.time.max.ms", "5000".into()),
         // Threads for a machine with few cores.
         ("num.network.threads", "2".into()),
         ("num.io.threads", "4".into()),
@@ -90,15 +95,8 @@ fn server_properties(directory: &Path, id: u16, cluster: &Cluster, options: &Kaf
         // The first retention check would else come after 5 minutes, when a demo's disk may be full.
         ("log.retention.check.interval.ms", "60000".into()),
     ];
-    // A dead node is noticed in 3 s and not in 9, and the partitions that it led move on: fault tests wait for it.
-    let replicated: &[(&str, String)] = &[
-        ("broker.heartbeat.interval.ms", "500".into()),
-        ("broker.session.timeout.ms", "3000".into()),
-        ("replica.lag.time.max.ms", "5000".into()),
-    ];
-    let replicated = if nodes == 1 { &[] } else { replicated };
     let mut text = String::from("# written at every start\n");
-    let all = fixed.iter().chain(replicated).map(|(key, value)| (*key, value.as_str()));
+    let all = fixed.iter().map(|(key, value)| (*key, value.as_str()));
     let own = options.properties.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     for (key, value) in all.chain(own) {
         // Java's properties format: the backslash escapes, and a value ends with its line.
