@@ -384,10 +384,11 @@ fn commit_as_group(world: &World, next: i64, metadata: &str) {
     let consumer: BaseConsumer = kafka::consumer(&world.process.config.kafka, &group).create().unwrap();
     let mut list = TopicPartitionList::new();
     let topic = world.topic(Topic::Enriched);
-    let mut element = list.add_partition(&topic, 0);
-    element.set_offset(Offset::Offset(next)).unwrap();
-    element.set_metadata(metadata);
-    drop(element);
+    {
+        let mut element = list.add_partition(&topic, 0);
+        element.set_offset(Offset::Offset(next)).unwrap();
+        element.set_metadata(metadata);
+    }
     consumer.commit(&list, CommitMode::Sync).unwrap();
 }
 

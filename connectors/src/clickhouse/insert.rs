@@ -171,10 +171,10 @@ impl Deliver {
         cancel: &CancellationToken,
     ) -> Result<(), Abandoned> {
         for wait in BACKOFF.waits() {
-            let (deliver, committed) = (Arc::clone(self), position.clone());
+            let deliver = Arc::clone(self);
             let attempt = tokio::task::spawn_blocking(move || {
                 let owner = rdkafka::consumer::Consumer::context(&deliver.consumer);
-                owner.commit(&deliver.consumer, &deliver.topic, partition, &committed)
+                owner.commit(&deliver.consumer, &deliver.topic, partition, position)
             });
             match attempt.await {
                 Ok(Ok(true)) => return Ok(()),

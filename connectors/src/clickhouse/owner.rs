@@ -39,17 +39,18 @@ impl Owner {
         consumer: &StreamConsumer<Self>,
         topic: &str,
         partition: i32,
-        position: &Committed,
+        position: Committed,
     ) -> Result<bool, KafkaError> {
         let owned = self.owned.lock();
         if !owned.contains(&partition) {
             return Ok(false);
         }
         let mut list = TopicPartitionList::with_capacity(1);
-        let mut element = list.add_partition(topic, partition);
-        element.set_offset(Offset::Offset(position.next))?;
-        element.set_metadata(position.metadata());
-        drop(element);
+        {
+            let mut element = list.add_partition(topic, partition);
+            element.set_offset(Offset::Offset(position.next))?;
+            element.set_metadata(position.metadata());
+        }
         consumer.commit(&list, CommitMode::Sync)?;
         Ok(true)
     }

@@ -24,7 +24,7 @@ impl Range {
 }
 
 /// A group's committed offset with its metadata: what a crash leaves behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Committed {
     /// The offset to read next.
     pub(super) next: i64,
@@ -46,7 +46,7 @@ impl Committed {
     }
 
     /// The metadata to commit.
-    pub(super) fn metadata(&self) -> String {
+    pub(super) fn metadata(self) -> String {
         self.planned.map_or(String::new(), |to| format!("{PLAN}{to}"))
     }
 

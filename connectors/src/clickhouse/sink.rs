@@ -281,7 +281,7 @@ impl<T: Table> TableSink<T> {
                 match outcome {
                     Ok(()) => lane.inserted(),
                     Err(Abandoned) => {
-                        tracing::debug!(table = T::TABLE, partition, "batch left to whoever comes next")
+                        tracing::debug!(table = T::TABLE, partition, "batch left to whoever comes next");
                     }
                 }
             }
@@ -445,10 +445,10 @@ async fn open(deliver: Arc<Deliver>, opening: Vec<(i32, u64)>) -> Ended {
         match tokio::task::spawn_blocking(move || ask(&asked, &partitions)).await {
             Ok(Ok(starts)) => return Ended::Opened(starts),
             Ok(Err(error)) => {
-                tracing::warn!(topic = deliver.topic, %error, "asking where partitions stand, trying again")
+                tracing::warn!(topic = deliver.topic, %error, "asking where partitions stand, trying again");
             }
             Err(error) => {
-                tracing::error!(topic = deliver.topic, %error, "reading the group's metadata: another program uses the group?")
+                tracing::error!(topic = deliver.topic, %error, "reading the group's metadata: another program uses the group?");
             }
         }
         tokio::select! {
