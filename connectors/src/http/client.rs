@@ -413,7 +413,9 @@ impl Client {
         let (effect, hint) = match status {
             StatusCode::TOO_MANY_REQUESTS => {
                 let pause = asked.or(answer.limits.exhausted(self.options.window));
-                if let Some(pause) = pause {
+                // While the account has requests left it is one endpoint, or one ticket, that has to wait.
+                let whole_account = answer.limits.remaining.is_none_or(|remaining| remaining == 0);
+                if let Some(pause) = pause.filter(|_| whole_account) {
                     self.throttle.pause(pause);
                 }
                 (Effect::None, pause.map_or(Hint::Backoff, Hint::After))

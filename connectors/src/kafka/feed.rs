@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,7 +39,7 @@ pub struct FeedOptions {
     pub name: &'static str,
     /// Consumer group.
     pub group: String,
-    /// Most keys that are handled at the same time.
+    /// Most handlers that run at the same time. A record that waits to be tried again takes no part in it.
     pub concurrency: usize,
     /// Most records taken in and unfinished; beyond this the topic waits.
     pub queue: usize,
@@ -204,6 +205,7 @@ impl<T: Record + Sync> Feed<T> {
             handler,
             decoder: Arc::clone(&self.decoder),
             dead_letters: self.dead_letters.clone(),
+            slots: Semaphore::new(self.options.concurrency.max(1)),
             shutdown: self.shutdown.clone(),
         });
         let mut running = Running::new(&self.options);
@@ -331,7 +333,8 @@ impl Running {
     fn new(options: &FeedOptions) -> Self {
         Self {
             name: options.name,
-            lanes: Lanes::new(options.concurrency),
+            // Each key has a task; how many handlers run is for the worker's slots to bound.
+            lanes: Lanes::new(options.queue),
             tasks: JoinSet::new(),
             out: HashMap::new(),
         }
@@ -368,6 +371,7 @@ struct Worker<T: Record, H> {
     handler: H,
     decoder: Arc<Decoder<T>>,
     dead_letters: DeadLetterSink,
+    slots: Semaphore,
     shutdown: CancellationToken,
 }
 
@@ -408,8 +412,13 @@ where
             maybe_repeated,
         });
         loop {
+            let slot = tokio::select! {
+                slot = self.slots.acquire() => slot.expect("the slots' semaphore is never closed"),
+                () = self.shutdown.cancelled() => return self.abandon(),
+            };
             let call = async { (self.handler)(Arc::clone(&received)).await };
             let handled = AssertUnwindSafe(call).catch_unwind().await;
+            drop(slot);
             let attempts = received.tries.saturating_add(1);
             match handled {
                 Ok(Ok(())) => {

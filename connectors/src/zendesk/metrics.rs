@@ -32,7 +32,7 @@ pub(super) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
 pub(super) static INCIDENTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "deskstream_write_back_incidents_total",
-        "What write-backs met: conflict, uncertain (looked before writing again), repaired (gave an agent's edit back), later",
+        "What write-backs met: conflict, uncertain (looked before writing again), repaired (gave an agent's edit back), later, refused_account",
         &["tenant", "kind"]
     )
     .expect(ONCE)

@@ -92,37 +92,38 @@ pub fn receivers(process: &Process, receivers: &mut Receivers) -> Result<(), Sta
 /// shutdown.
 pub fn spawn(process: &Process, sinks: &Sinks, tasks: &TaskTracker) -> Result<(), StartError> {
     for (tenant, config) in accounts(process) {
-        let api = Arc::new(Api::new(tenant, config)?);
-        spawn_account(process, sinks, tasks, tenant, config, &api)?;
+        spawn_account(process, sinks, tasks, tenant, config)?;
     }
     Ok(())
 }
 
-/// As [`spawn`], for one account, with a client that the caller made.
-pub fn spawn_account(
+fn spawn_account(
     process: &Process,
     sinks: &Sinks,
     tasks: &TaskTracker,
     tenant: &str,
     config: &ZendeskConfig,
-    api: &Arc<Api>,
 ) -> Result<(), StartError> {
-    let name = |what: &str| -> &'static str { leak(format!("zendesk-{what}-{tenant}")) };
-
+    let api = Arc::new(Api::new(tenant, config)?);
     let group = format!("{}.write-back.{tenant}", process.config.pipeline.group);
-    let options = FeedOptions { concurrency: CONCURRENCY, ..FeedOptions::new(name("write-back"), group) };
+    let options = FeedOptions {
+        concurrency: CONCURRENCY,
+        ..FeedOptions::new(leak(format!("write-back-{tenant}")), group)
+    };
     let feed = Feed::<Command>::new(process, options.of_tenant(tenant), sinks.dead_letters.clone())?;
-    let writer = Arc::new(WriteBack::new(process, sinks, tenant, Arc::clone(api), name("account")));
+    let writer = Arc::new(WriteBack::new(process, sinks, tenant, Arc::clone(&api)));
     tasks.spawn(feed.run(move |received| {
         let writer = Arc::clone(&writer);
         async move { writer.handle(received).await }
     }));
 
     if let Some(interval) = config.poll {
-        let poller = Poller::new(process, sinks.clone(), tenant, Arc::clone(api), name("poll"));
+        // A client of its own: an export that has to wait must not hold up write-backs.
+        let exports = Arc::new(Api::new(tenant, config)?);
+        let poller = Poller::new(process, sinks.clone(), tenant, exports);
         tasks.spawn(poller.run(interval));
     }
-    tasks.spawn(learn_own_user(process.clone(), tenant.to_owned(), Arc::clone(api)));
+    tasks.spawn(learn_own_user(process.clone(), tenant.to_owned(), api));
     Ok(())
 }
 

@@ -1,12 +1,15 @@
 //! Polling by cursor-based incremental export: finds what webhooks lost.
 //!
 //! The cursor is an entity of the control topic (kind `cursor`, id `tenant/zendesk`, body
-//! `{"cursor": …, "reached_at": ms}`). It advances only after every ticket of its page is acknowledged, so a crash
+//! `{"cursor": …, "start_time": s, "reached_at": ms}`). It advances only after every ticket of its page is acknowledged, so a crash
 //! repeats a page and loses none; the event ids are derived, so a repeated page repeats no id (see [`super::map`]).
 //!
 //! The first poll begins an hour back: older tickets are a matter for `deskstream import`. Zendesk wants a
 //! start at least a minute in the past and leaves the last minute out, so a poll is a minute behind by nature.
 //! A cursor that Zendesk no longer takes is replaced by the time at which it was last good.
+//!
+//! A helpdesk that is away is no reason to take webhooks away from this process, so a poll that fails shows in
+//! metrics, log and outcomes, not in readiness.
 //!
 //! Each poll is told as an [`Outcome`] of kind `POLL` with the account's rate limit and what is left of it.
 
@@ -18,7 +21,6 @@ use crate::http::{Backoff, CallError, Domain};
 use crate::kafka::{Refusal, SendError, Sinks};
 use deskstream_runtime::Process;
 use deskstream_runtime::control::{Control, ControlError};
-use deskstream_runtime::health::Part;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, Stage, TicketContent, TicketEvent};
 use futures::{StreamExt, stream};
@@ -55,8 +57,11 @@ const AFTER_FAILURE: Backoff = Backoff { first: Duration::from_secs(2), most: Du
 /// The durable cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
-    cursor: String,
-    /// When it was got, in ms since the Unix epoch.
+    /// Null as long as the export had nothing to give: then it begins at `start_time` again.
+    cursor: Option<String>,
+    /// Unix time at which the first export began.
+    start_time: i64,
+    /// When this was got, in ms since the Unix epoch.
     reached_at: i64,
 }
 
@@ -93,21 +98,19 @@ pub struct Poller {
     api: Arc<Api>,
     control: Control,
     sinks: Sinks,
-    part: Part,
     shutdown: CancellationToken,
     seen: Recent<(String, i64)>,
     page_spacing: Duration,
 }
 
 impl Poller {
-    /// A poller; `name` is its part in readiness.
-    pub fn new(process: &Process, sinks: Sinks, tenant: &str, api: Arc<Api>, name: &'static str) -> Self {
+    /// A poller.
+    pub fn new(process: &Process, sinks: Sinks, tenant: &str, api: Arc<Api>) -> Self {
         Self {
             tenant: tenant.to_owned(),
             api,
             control: process.control.clone(),
             sinks,
-            part: process.health.part(name),
             shutdown: process.shutdown.clone(),
             seen: Recent::new(REMEMBERED),
             page_spacing: PAGE_SPACING,
@@ -132,13 +135,11 @@ impl Poller {
             let wait = match &polled {
                 Ok(_) => {
                     failures = 0;
-                    self.part.ready();
                     interval
                 }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(tenant = self.tenant, %error, failures, "poll failed");
-                    self.part.not_ready(error.to_string());
                     AFTER_FAILURE.wait(failures).min(interval.max(AFTER_FAILURE.first))
                 }
             };
@@ -154,23 +155,29 @@ impl Poller {
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
         loop {
-            let cursor = self.cursor();
-            let start = match &cursor {
-                Some(cursor) => Start::Cursor(&cursor.cursor),
-                None => Start::Time(now_ms() / 1000 - FIRST_LOOK_BACK_S),
+            let now = now_ms();
+            let mut at = self.cursor().unwrap_or_else(|| Cursor {
+                cursor: None,
+                start_time: now / 1000 - FIRST_LOOK_BACK_S,
+                reached_at: now,
+            });
+            let start = match &at.cursor {
+                Some(cursor) => Start::Cursor(cursor),
+                None => Start::Time(at.start_time.min(now / 1000 - LEAST_LOOK_BACK_S)),
             };
             let page = match self.api.export(&start).await? {
                 Some(page) => page,
-                None => self.restart(cursor.map_or(0, |cursor| cursor.reached_at)).await?,
+                None => self.restart(at.reached_at).await?,
             };
             polled.requests += page.attempts();
             let body = self.api.page_body(&page)?;
             self.take(&body.tickets, &mut polled).await?;
-            if let Some(cursor) = body.after_cursor {
-                let cursor = Cursor { cursor, reached_at: now_ms() };
-                let body = serde_json::to_value(&cursor).expect("a text and a number are JSON");
-                self.control.put_json(CURSOR_KIND, &self.name(), &self.tenant, "connect", &body).await?;
-            } else if !body.end_of_stream {
+            let moved = body.after_cursor.is_some();
+            at.cursor = body.after_cursor.or(at.cursor);
+            at.reached_at = now;
+            let entity = serde_json::to_value(&at).expect("texts and numbers are JSON");
+            self.control.put_json(CURSOR_KIND, &self.name(), &self.tenant, "connect", &entity).await?;
+            if !moved && !body.end_of_stream {
                 // Neither an end nor a way on: ask again from the same place next time.
                 tracing::warn!(tenant = self.tenant, "the export gave no cursor and no end");
                 break;
@@ -257,7 +264,7 @@ impl Poller {
             }
             if !left.is_empty() {
                 tries += 1;
-                self.part.not_ready("the broker does not acknowledge");
+                tracing::warn!(tenant = self.tenant, left = left.len(), "the broker does not acknowledge");
                 self.wait(RESEND.wait(tries)).await?;
             }
         }

@@ -24,7 +24,6 @@ use crate::http::{Backoff, CallError, Domain, Effect, Hint};
 use crate::kafka::{AuditSink, Handled, OutcomeSink, Received, Sinks, Unhandled};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_runtime::health::Part;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{
     ActorKind, AuditOutcome, AuditRecord, Command, Outcome, OutcomeKind, OutcomeResult, Platform,
@@ -54,7 +53,6 @@ pub struct WriteBack {
     policy: WriteBackConfig,
     outcomes: OutcomeSink,
     audit: AuditSink,
-    part: Part,
     done: Mutex<Recent<String>>,
 }
 
@@ -91,17 +89,14 @@ impl From<CallError> for Trouble {
 }
 
 impl WriteBack {
-    /// Write-back for a tenant's account; `name` is its part in readiness.
-    pub fn new(process: &Process, sinks: &Sinks, tenant: &str, api: Arc<Api>, name: &'static str) -> Self {
-        let part = process.health.part(name);
-        part.ready();
+    /// Write-back for a tenant's account.
+    pub fn new(process: &Process, sinks: &Sinks, tenant: &str, api: Arc<Api>) -> Self {
         Self {
             tenant: tenant.to_owned(),
             api,
             policy: process.config.write_back.clone(),
             outcomes: sinks.outcomes.clone(),
             audit: sinks.audit.clone(),
-            part,
             done: Mutex::new(Recent::new(REMEMBERED)),
         }
     }
@@ -118,10 +113,7 @@ impl WriteBack {
         }
         let mut requests = 0;
         let ending = match self.write(command, received.maybe_repeated, &mut requests).await {
-            Ok(ending) => {
-                self.part.ready();
-                ending
-            }
+            Ok(ending) => ending,
             Err(trouble) => self.later_or_never(command, &trouble, received.tries)?,
         };
         self.conclude(command, &ending, requests).await
@@ -263,8 +255,11 @@ impl WriteBack {
                     Hint::Backoff | Hint::Never => LATER.wait(tries + 1),
                 };
                 if error.domain() == Domain::User {
-                    self.part
-                        .not_ready("Zendesk refuses us: check the account's e-mail, token and permissions");
+                    self.count("refused_account");
+                    tracing::error!(
+                        tenant = self.tenant,
+                        "Zendesk refuses us: check the account's e-mail, token and permissions"
+                    );
                 }
                 // Refused credentials can be put right, and what waited is then written. Our own mistakes can't.
                 let (result, hopeless) = match error.domain() {
