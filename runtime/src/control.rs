@@ -57,6 +57,7 @@ pub struct Control {
     producer: FutureProducer,
     encoder: Arc<Encoder<ControlEntity>>,
     topic: Arc<str>,
+    shutdown: CancellationToken,
 }
 
 impl Control {
@@ -89,9 +90,13 @@ impl Control {
         };
         std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || follower.run(&consumer, &shutdown))
+            .spawn({
+                let shutdown = shutdown.clone();
+                move || follower.run(&consumer, &shutdown)
+            })
             .expect("the system has threads to give at start");
-        let control = Self { shared, applied, producer, encoder: Arc::new(Encoder::new(ids)), topic };
+        let encoder = Arc::new(Encoder::new(ids));
+        let control = Self { shared, applied, producer, encoder, topic, shutdown };
         control.wait_for_end(config).await?;
         Ok(control)
     }
@@ -118,7 +123,8 @@ impl Control {
         self.applied.clone()
     }
 
-    /// Writes a new version of an entity and waits until this process has read it back.
+    /// Writes a new version of an entity and waits until this process has read it back. While the process is
+    /// ending it no longer reads: then the broker's acknowledgement is enough.
     pub async fn put(&self, entity: &ControlEntity) -> Result<(), ControlError> {
         let key = entity.key();
         let payload = self.encoder.encode(entity)?;
@@ -127,9 +133,12 @@ impl Control {
             self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
         let mut applied = self.applied.clone();
         let read_back = applied.wait_for(|offset| *offset > delivery.offset);
-        match tokio::time::timeout(PUT_TIMEOUT, read_back).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(ControlError::Timeout(PUT_TIMEOUT)),
+        tokio::select! {
+            read = tokio::time::timeout(PUT_TIMEOUT, read_back) => match read {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(ControlError::Timeout(PUT_TIMEOUT)),
+            },
+            () = self.shutdown.cancelled() => Ok(()),
         }
     }
 
@@ -169,10 +178,11 @@ impl Control {
     async fn wait_for_end(&self, config: &KafkaConfig) -> Result<(), ControlError> {
         let probe: BaseConsumer = kafka::client(config).create().map_err(ControlError::Kafka)?;
         let topic = Arc::clone(&self.topic);
-        let (_, end) = tokio::task::spawn_blocking(move || kafka::watermarks(&probe, &topic, 0, START_TIMEOUT))
-            .await
-            .expect("fetching watermarks does not panic")
-            .map_err(ControlError::Kafka)?;
+        let (_, end) =
+            tokio::task::spawn_blocking(move || kafka::watermarks(&probe, &topic, 0, START_TIMEOUT))
+                .await
+                .expect("fetching watermarks does not panic")
+                .map_err(ControlError::Kafka)?;
         let mut applied = self.applied.clone();
         match tokio::time::timeout(START_TIMEOUT, applied.wait_for(|offset| *offset >= end)).await {
             Ok(Ok(_)) => Ok(()),
