@@ -5,8 +5,9 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    connect, demo, eval, migrate, redact, run, samples, train, validate,
+    connect, demo, doctor, eval, import, migrate, redact, registry, run, samples, train, validate,
 };
+use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
 
 /// The system's allocator gives memory back too seldom for a process that runs for months.
@@ -31,6 +32,8 @@ enum Command {
     Run(run::Args),
     /// Create topics, register schemas and bring ClickHouse's tables up to date.
     Migrate(migrate::Args),
+    /// Import tickets from a CSV, JSONL or Zendesk export file.
+    Import(import::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
     /// Train the local models.
@@ -39,6 +42,10 @@ enum Command {
     Eval(eval::Args),
     /// Check configuration and alert rules, and say what to fix.
     Validate(validate::Args),
+    /// Check what this machine has and what can be reached.
+    Doctor(doctor::Args),
+    /// Run the embedded schema registry alone.
+    Registry(registry::Args),
     /// Run the sample helpdesks and alert receivers.
     #[command(hide = true)]
     Samples(samples::Args),
@@ -71,6 +78,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Connect(args) => connect::run(args).await.map(done),
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
+            Command::Import(args) => import(args).await.map(done),
+            Command::Doctor(args) => doctor::run(args).await,
+            Command::Registry(args) => registry::run(args).await.map(done),
             Command::Validate(args) => validate::run(&args).map(done),
             Command::Samples(args) => samples::run(args).await.map(done),
             Command::Redact(_) | Command::Train(_) | Command::Eval(_) => unreachable!("handled above"),
@@ -79,4 +89,14 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     // A task stuck in a blocking call must not keep a finished process alive.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
+}
+
+async fn import(args: import::Args) -> anyhow::Result<()> {
+    let mut config = args.config.load()?;
+    // The progress bar has the terminal; what goes wrong still shows.
+    config.log.format = LogFormat::Text;
+    config.log.filter = "warn".to_owned();
+    deskstream_runtime::telemetry::init(&config.log);
+    let shutdown = deskstream_runtime::shutdown::on_signals(false)?;
+    import::run(args, options::start(config, shutdown).await?).await
 }

@@ -34,7 +34,13 @@ pub fn watch(process: &Process, depth: Arc<AtomicI64>, partitions: i32) -> std::
     Ok(())
 }
 
-fn measure(process: &Process, probe: &BaseConsumer, group: &str, topic: &str, partitions: i32) -> Option<i64> {
+fn measure(
+    process: &Process,
+    probe: &BaseConsumer,
+    group: &str,
+    topic: &str,
+    partitions: i32,
+) -> Option<i64> {
     let all: Vec<i32> = (0..partitions).collect();
     let committed = committed_offsets(&process.config.kafka, group, topic, &all).ok()?;
     let mut lag = 0;

@@ -122,7 +122,11 @@ impl Writer {
 }
 
 /// Reads a topic from its beginning, committed records only, until `done` says so.
-async fn read_until<T: Record>(process: &Process, topic: Topic, done: impl Fn(&[T]) -> bool + Send + 'static) -> Vec<T> {
+async fn read_until<T: Record>(
+    process: &Process,
+    topic: Topic,
+    done: impl Fn(&[T]) -> bool + Send + 'static,
+) -> Vec<T> {
     let process = process.clone();
     tokio::task::spawn_blocking(move || {
         let name = process.topics.name(topic);
@@ -170,7 +174,13 @@ async fn events_are_enriched_and_counted_exactly_once_across_restarts() {
     let writer = Writer::new(&process).await;
     let job = start(&process, 2).await;
     for ticket in 0..50 {
-        writer.send(&writer.event(ticket, 1, "Refund me! Write to jane.doe@example.com or card 4111 1111 1111 1111")).await;
+        writer
+            .send(&writer.event(
+                ticket,
+                1,
+                "Refund me! Write to jane.doe@example.com or card 4111 1111 1111 1111",
+            ))
+            .await;
     }
     let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 50).await;
     for ticket in &enriched {
@@ -179,7 +189,8 @@ async fn events_are_enriched_and_counted_exactly_once_across_restarts() {
         assert_eq!(ticket.redactions.values().sum::<i32>(), 2, "{:?}", ticket.redactions);
     }
     let windows = read_until::<Window>(&process, Topic::Windows, |w| tickets_by_day(w) == 50).await;
-    let day = latest(&windows).into_values().find(|w| w.tenant == "acme" && w.size_s == 86400).unwrap().clone();
+    let day =
+        latest(&windows).into_values().find(|w| w.tenant == "acme" && w.size_s == 86400).unwrap().clone();
     assert_eq!((day.events, day.errors, day.redactions.get("EMAIL")), (50, 0, Some(&50)));
     assert_eq!(day.urgency.values().sum::<i64>(), 50);
     let commands = read_until::<Command>(&process, Topic::Commands, |c| c.len() >= 50).await;
@@ -200,7 +211,8 @@ async fn events_are_enriched_and_counted_exactly_once_across_restarts() {
     positions.dedup();
     assert_eq!(positions.len(), 53, "an event was enriched twice");
     let windows = read_until::<Window>(&process, Topic::Windows, |w| {
-        tickets_by_day(w) == 51 && latest(w).values().any(|w| w.tenant == "acme" && w.size_s == 86400 && w.events == 52)
+        tickets_by_day(w) == 51
+            && latest(w).values().any(|w| w.tenant == "acme" && w.size_s == 86400 && w.events == 52)
     })
     .await;
     assert!(windows.iter().all(|w| w.tickets <= 51 && w.events <= 52), "a window counted something twice");
@@ -250,13 +262,24 @@ async fn bad_records_go_to_the_dead_letter_and_the_stream_goes_on() {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     dead.iter().for_each(|d| *reasons.entry(d.reason.to_string()).or_default() += 1);
     let expected = [
-        ("bad-avro", 2), ("future-time", 1), ("not-framed", 2), ("past-time", 1), ("tampered", 1),
-        ("unknown-key", 1), ("unknown-schema", 1),
+        ("bad-avro", 2),
+        ("future-time", 1),
+        ("not-framed", 2),
+        ("past-time", 1),
+        ("tampered", 1),
+        ("unknown-key", 1),
+        ("unknown-schema", 1),
     ];
     assert_eq!(reasons, expected.map(|(r, n)| (r.to_owned(), n)).into());
     for letter in &dead {
-        let payload = letter.payload.as_ref().map(|p| process.vault.open(p, letter.source.as_bytes()).unwrap());
-        assert_eq!(payload.unwrap().len(), usize::try_from(letter.payload_bytes).unwrap(), "{}", letter.reason);
+        let payload =
+            letter.payload.as_ref().map(|p| process.vault.open(p, letter.source.as_bytes()).unwrap());
+        assert_eq!(
+            payload.unwrap().len(),
+            usize::try_from(letter.payload_bytes).unwrap(),
+            "{}",
+            letter.reason
+        );
         assert!(!letter.fix.is_empty());
     }
     let windows = read_until::<Window>(&process, Topic::Windows, |w| {

@@ -109,7 +109,8 @@ pub fn watermarks<C: ConsumerContext>(
     timeout: Duration,
 ) -> Result<(i64, i64), rdkafka::error::KafkaError> {
     use RDKafkaErrorCode::{
-        LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable, UnknownPartition, UnknownTopicOrPartition,
+        LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable, UnknownPartition,
+        UnknownTopicOrPartition,
     };
     let deadline = Instant::now() + timeout;
     loop {

@@ -115,7 +115,8 @@ pub async fn run(args: Args, process: Process) -> anyhow::Result<()> {
 
 fn style() -> ProgressStyle {
     let template = "{bytes}/{total_bytes} [{wide_bar}] {bytes_per_sec}, {msg}, {eta} left";
-    ProgressStyle::with_template(template).expect("the template is a constant that a run has shown to be right")
+    ProgressStyle::with_template(template)
+        .expect("the template is a constant that a run has shown to be right")
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {
@@ -131,7 +132,10 @@ fn show(bar: &ProgressBar, progress: Progress) {
 fn report(args: &Args, summary: &Summary) {
     let name = args.file.display();
     if summary.nothing_to_do {
-        println!("{name} was imported before ({} rows): nothing to do; --again imports it again", summary.before);
+        println!(
+            "{name} was imported before ({} rows): nothing to do; --again imports it again",
+            summary.before
+        );
         return;
     }
     for line in &summary.mapping {

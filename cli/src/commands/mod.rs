@@ -2,9 +2,12 @@
 
 pub mod connect;
 pub mod demo;
+pub mod doctor;
 pub mod eval;
+pub mod import;
 pub mod migrate;
 pub mod redact;
+pub mod registry;
 pub mod run;
 pub mod samples;
 pub mod train;

@@ -25,7 +25,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let configured = alerts::configured(&config.alerts)?;
     for channel in &configured.missing_channels {
-        println!("note: shipped alert rules name channel `{channel}`, which is not configured: it hears nothing");
+        println!(
+            "note: shipped alert rules name channel `{channel}`, which is not configured: it hears nothing"
+        );
     }
     println!("ok: {} tenants, {} alert channels", config.tenants.len(), config.alerts.channels.len());
     Ok(())

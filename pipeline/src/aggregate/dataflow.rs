@@ -174,8 +174,13 @@ fn source<'scope>(
     let credit = Credit::new(max_in_flight);
     let progress = Rc::new(RefCell::new(Progress::new(&input.replay, credit.clone())));
     let seen = Rc::clone(&progress);
-    let options =
-        SourceOptions { consumer: input.consumer, credit, epochs, part: input.part, shutdown: shutdown.clone() };
+    let options = SourceOptions {
+        consumer: input.consumer,
+        credit,
+        epochs,
+        part: input.part,
+        shutdown: shutdown.clone(),
+    };
     let (batches, consumer) = kafka_source(scope, name, options, move |epoch, batch| {
         let mut progress = seen.borrow_mut();
         if let Some(batch) = batch {
@@ -255,7 +260,8 @@ fn latest<'scope>(
         move |frontiers| {
             let mut records = records.activate();
             facts.for_each(|capability, facts| {
-                let (Some(update), Some(record)) = (capability.retain_least(0), capability.retain_least(1)) else {
+                let (Some(update), Some(record)) = (capability.retain_least(0), capability.retain_least(1))
+                else {
                     return;
                 };
                 let now = clock.at(*update.time());
@@ -264,11 +270,17 @@ fn latest<'scope>(
                 for fact in facts.drain(..) {
                     let effects = tickets.apply(fact, now, gathered);
                     if let Some(state) = effects.state {
-                        session.give_iterator(out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state)).into_iter());
+                        session.give_iterator(
+                            out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state))
+                                .into_iter(),
+                        );
                     }
                     if let Some(command) = effects.command {
                         metrics::COMMANDS.inc();
-                        session.give_iterator(out_record(Topic::Commands, command.key(), codecs.commands.encode(&command)).into_iter());
+                        session.give_iterator(
+                            out_record(Topic::Commands, command.key(), codecs.commands.encode(&command))
+                                .into_iter(),
+                        );
                     }
                 }
             });
@@ -349,12 +361,17 @@ fn emit<'scope>(
                 let mut minute_session = minutes.session(minute_cap);
                 for window in windows.changed(now) {
                     minute_session.give_iterator(MinuteMetrics::of(&window).into_iter());
-                    session.give_iterator(out_record(Topic::Windows, window.key(), codecs.windows.encode(&window)).into_iter());
+                    session.give_iterator(
+                        out_record(Topic::Windows, window.key(), codecs.windows.encode(&window)).into_iter(),
+                    );
                 }
                 // Before the replay is over, counts are not complete, and nothing is final.
                 if frontier.is_some_and(|f| f > 0) {
                     for (window, key, tally) in windows.finished(now) {
-                        session.give_iterator(out_record(Topic::Windows, window.key(), codecs.windows.encode(&window)).into_iter());
+                        session.give_iterator(
+                            out_record(Topic::Windows, window.key(), codecs.windows.encode(&window))
+                                .into_iter(),
+                        );
                         retired.borrow_mut().push((key, tally));
                     }
                 }

@@ -57,7 +57,8 @@ impl Decision {
     /// decision, met again after a restart, is recognised.
     pub fn command(self, ticket: &EnrichedTicket, config: &WriteBackConfig, now: i64) -> Command {
         let key = ticket.key();
-        let command_id = Uuid::new_v5(&COMMANDS, format!("{key}/{:016x}", self.hash()).as_bytes()).to_string();
+        let command_id =
+            Uuid::new_v5(&COMMANDS, format!("{key}/{:016x}", self.hash()).as_bytes()).to_string();
         let note = config.note.then(|| note(ticket, &command_id));
         Command {
             command_id,
@@ -91,7 +92,8 @@ fn priority(urgency: &Label) -> Option<Priority> {
 
 fn note(ticket: &EnrichedTicket, command_id: &str) -> String {
     let analysis = &ticket.analysis;
-    let label = |l: &Label| json!({ "value": l.value, "confidence": round(l.confidence), "sure": !l.abstained });
+    let label =
+        |l: &Label| json!({ "value": l.value, "confidence": round(l.confidence), "sure": !l.abstained });
     json!({
         "deskstream": {
             "command_id": command_id,

@@ -98,7 +98,9 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
     let text = |label: &Arc<str>| Text::Owned(label.to_string());
     for (dimension, count) in tally.iter() {
         match dimension {
-            Dimension::Latency(bucket) => drop(window.latency_sketch.insert(Text::Owned(bucket.to_string()), count)),
+            Dimension::Latency(bucket) => {
+                drop(window.latency_sketch.insert(Text::Owned(bucket.to_string()), count))
+            }
             Dimension::ErrorReason(l) => drop(window.error_reasons.insert(text(l), count)),
             Dimension::Redaction(l) => drop(window.redactions.insert(text(l), count)),
             Dimension::Urgency(l) => drop(window.urgency.insert(text(l), count)),

@@ -1,7 +1,7 @@
 //! The latest state of each ticket, and what its changes add to windows.
 
 use super::decide::Decision;
-use super::facts::{Failure, Fact};
+use super::facts::{Fact, Failure};
 use super::tally::{Dimension, Sketch, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use deskstream_runtime::config::WriteBackConfig;
@@ -123,7 +123,8 @@ impl Tickets {
             metrics::DUPLICATES.inc();
             return none;
         }
-        let tenant = known.map_or_else(|| Arc::from(ticket.tenant.as_str()), |entry| Arc::clone(&entry.tenant));
+        let tenant =
+            known.map_or_else(|| Arc::from(ticket.tenant.as_str()), |entry| Arc::clone(&entry.tenant));
         count_event(&ticket, gathered.minute(&tenant, ticket.occurred_at), &mut self.labels);
         if known.is_some_and(|entry| entry.version > ticket.version) {
             // It arrived after a later state of the ticket: it counts as an event, and changes nothing else.
@@ -159,7 +160,8 @@ impl Tickets {
                 let recent: SmallVec<[i64; 2]> = SmallVec::from_slice(&[event_hash]);
                 let remembered = recent.to_vec();
                 let version = ticket.version;
-                let entry = Entry { version, tenant, contribution, recent, decision: decision_hash, seen_at: now };
+                let entry =
+                    Entry { version, tenant, contribution, recent, decision: decision_hash, seen_at: now };
                 self.entries.insert(ticket_hash, entry);
                 (remembered, version)
             }
@@ -211,7 +213,11 @@ fn remember(recent: &mut SmallVec<[i64; 2]>, event: i64) {
     recent.push(event);
 }
 
-fn count_event(ticket: &EnrichedTicket, tally: &mut Tally, labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>) {
+fn count_event(
+    ticket: &EnrichedTicket,
+    tally: &mut Tally,
+    labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>,
+) {
     let latency = (ticket.enriched_at - ticket.received_at).max(0);
     tally.add(Dimension::Events, 1);
     tally.add(Dimension::LatencySumMs, latency);

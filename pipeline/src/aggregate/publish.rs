@@ -40,7 +40,12 @@ impl ProducerContext for Acks {
             Err((error, _)) => {
                 // Its epoch never counts as arrived, so that it is redone after the restart.
                 metrics::PUBLISH_FAILURES.inc();
-                if !matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)) {
+                if !matches!(
+                    error,
+                    KafkaError::MessageProduction(
+                        RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+                    )
+                ) {
                     tracing::error!(%error, "a record of the aggregate dataflow was refused; shutting down");
                 }
                 self.shutdown.cancel();
@@ -127,7 +132,10 @@ pub fn publish(records: StreamVec<'_, u64, OutRecord>, publisher: Publisher) -> 
                 let first_waiting = waiting.front().map(|(epoch, _)| *epoch);
                 while let Some(first) = epochs.first_entry() {
                     let open = frontier.frontier().less_equal(first.key());
-                    if open || first_waiting == Some(*first.key()) || first.get().1.load(Ordering::Acquire) > 0 {
+                    if open
+                        || first_waiting == Some(*first.key())
+                        || first.get().1.load(Ordering::Acquire) > 0
+                    {
                         break;
                     }
                     first.remove();

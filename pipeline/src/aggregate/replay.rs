@@ -73,7 +73,10 @@ impl Replay {
         let mut lows = BTreeMap::new();
         for partition in &partitions {
             // This also waits until a topic just made has its leaders, which the look-up by time does not.
-            lows.insert(*partition, kafka::watermarks(&consumer, topic, *partition, TIMEOUT).map_err(failed)?.0);
+            lows.insert(
+                *partition,
+                kafka::watermarks(&consumer, topic, *partition, TIMEOUT).map_err(failed)?.0,
+            );
             let from = Offset::Offset((resume_ms - horizon_ms - DAY_MS - SKEW_MS).max(0));
             since.add_partition_offset(topic, *partition, from).map_err(failed)?;
         }
@@ -110,7 +113,11 @@ impl Replay {
     }
 
     /// The part of the plan that concerns some partitions, and a consumer for it.
-    pub fn open(&self, config: &KafkaConfig, partitions: &[i32]) -> Result<(Self, BaseConsumer), AssignError> {
+    pub fn open(
+        &self,
+        config: &KafkaConfig,
+        partitions: &[i32],
+    ) -> Result<(Self, BaseConsumer), AssignError> {
         let mut own = self.clone();
         own.start.retain(|p, _| partitions.contains(p));
         own.committed.retain(|p, _| partitions.contains(p));

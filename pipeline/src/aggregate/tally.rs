@@ -139,7 +139,11 @@ impl Sketch {
         if total <= 0 {
             return 0.0;
         }
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts are far below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "counts are far below 2^53"
+        )]
         let rank = (q * (total - 1) as f64).floor() as i64;
         let mut seen = 0;
         for (bucket, count) in buckets() {

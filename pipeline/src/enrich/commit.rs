@@ -149,7 +149,11 @@ enum Failure {
 }
 
 impl Worker {
-    fn run(&mut self, epochs: &Receiver<ClosedEpoch>, shutdown: &CancellationToken) -> Result<(), CommitError> {
+    fn run(
+        &mut self,
+        epochs: &Receiver<ClosedEpoch>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), CommitError> {
         while let Ok(mut work) = epochs.recv() {
             while work.records.len() < MAX_RECORDS {
                 match epochs.try_recv() {
@@ -212,11 +216,14 @@ impl Worker {
         }
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in &work.offsets {
-            let added = offsets.add_partition_offset(&self.names[&Topic::Events], *partition, Offset::Offset(*next));
+            let added =
+                offsets.add_partition_offset(&self.names[&Topic::Events], *partition, Offset::Offset(*next));
             added.map_err(|e| classify(&producer, e))?;
         }
         let group = consumer.ok_or(Failure::Unknown(KafkaError::Canceled))?;
-        producer.send_offsets_to_transaction(&offsets, &group, TIMEOUT).map_err(|e| classify(&producer, e))?;
+        producer
+            .send_offsets_to_transaction(&offsets, &group, TIMEOUT)
+            .map_err(|e| classify(&producer, e))?;
         producer.commit_transaction(TIMEOUT).map_err(|e| classify(&producer, e))
     }
 
@@ -275,10 +282,18 @@ impl Worker {
 
 fn classify(producer: &TransactionalProducer, error: KafkaError) -> Failure {
     let code = error.rdkafka_error_code();
-    if matches!(code, Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch | RDKafkaErrorCode::ProducerFenced)) {
+    if matches!(
+        code,
+        Some(
+            RDKafkaErrorCode::Fenced
+                | RDKafkaErrorCode::InvalidProducerEpoch
+                | RDKafkaErrorCode::ProducerFenced
+        )
+    ) {
         return Failure::Fenced;
     }
-    let fatal = matches!(&error, KafkaError::Transaction(e) if e.is_fatal()) || code == Some(RDKafkaErrorCode::Fatal);
+    let fatal =
+        matches!(&error, KafkaError::Transaction(e) if e.is_fatal()) || code == Some(RDKafkaErrorCode::Fatal);
     if !fatal && producer.abort_transaction(TIMEOUT).is_ok() {
         return Failure::Aborted(error);
     }

@@ -11,12 +11,12 @@ use deskstream_schemas::{AuditRecord, Encoder, Topic};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
-use timely::dataflow::operators::Capability;
 use timely::dataflow::{Scope, StreamVec};
-use timely::container::CapacityContainerBuilder;
 
 /// A schema or a key on its way is looked for again so soon.
 const RETRY: Duration = Duration::from_millis(20);
@@ -92,7 +92,11 @@ fn enrich<'scope>(
                 for record in pending.tally.finish(&topic, &pending.batch, now) {
                     match audit.encode(&record) {
                         Ok(payload) => {
-                            pending.records.push(OutRecord { topic: Topic::Audit, key: record.tenant, payload });
+                            pending.records.push(OutRecord {
+                                topic: Topic::Audit,
+                                key: record.tenant,
+                                payload,
+                            });
                         }
                         Err(error) => tracing::error!(%error, "an audit record could not be encoded"),
                     }
@@ -129,39 +133,44 @@ fn commit(enriched: StreamVec<'_, u64, Enriched>, queue: Sender<ClosedEpoch>) ->
     // An epoch keeps its capability until the committer has it, so that the dataflow does not end before.
     let mut open: BTreeMap<u64, (Capability<u64>, ClosedEpoch)> = BTreeMap::new();
     let mut closed: VecDeque<(Capability<u64>, ClosedEpoch)> = VecDeque::new();
-    let ends = enriched.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Commit", move |capability, info| {
-        drop(capability);
-        let activator = scope.activator_for(info.address);
-        move |(input, frontier), _output| {
-            input.for_each(|capability, batches| {
-                let Some(capability) = capability.retain_least(0) else { return };
-                let (_, epoch) = open.entry(*capability.time()).or_insert((capability, ClosedEpoch::default()));
-                for batch in batches.drain(..) {
-                    epoch.offsets.insert(batch.partition, batch.next);
-                    epoch.events += batch.events;
-                    epoch.records.extend(batch.records);
-                }
-            });
-            while let Some(first) = open.first_entry() {
-                if frontier.frontier().less_equal(first.key()) {
-                    break;
-                }
-                closed.push_back(first.remove());
-            }
-            while let Some((capability, epoch)) = closed.pop_front() {
-                match queue.try_send(epoch) {
-                    Ok(()) => drop(capability),
-                    Err(TrySendError::Full(epoch)) => {
-                        closed.push_front((capability, epoch));
-                        activator.activate_after(Duration::from_millis(2));
+    let ends = enriched.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Pipeline,
+        "Commit",
+        move |capability, info| {
+            drop(capability);
+            let activator = scope.activator_for(info.address);
+            move |(input, frontier), _output| {
+                input.for_each(|capability, batches| {
+                    let Some(capability) = capability.retain_least(0) else { return };
+                    let (_, epoch) =
+                        open.entry(*capability.time()).or_insert((capability, ClosedEpoch::default()));
+                    for batch in batches.drain(..) {
+                        epoch.offsets.insert(batch.partition, batch.next);
+                        epoch.events += batch.events;
+                        epoch.records.extend(batch.records);
+                    }
+                });
+                while let Some(first) = open.first_entry() {
+                    if frontier.frontier().less_equal(first.key()) {
                         break;
                     }
-                    // The committer gave up and has cancelled the process.
-                    Err(TrySendError::Disconnected(_)) => break,
+                    closed.push_back(first.remove());
+                }
+                while let Some((capability, epoch)) = closed.pop_front() {
+                    match queue.try_send(epoch) {
+                        Ok(()) => drop(capability),
+                        Err(TrySendError::Full(epoch)) => {
+                            closed.push_front((capability, epoch));
+                            activator.activate_after(Duration::from_millis(2));
+                            break;
+                        }
+                        // The committer gave up and has cancelled the process.
+                        Err(TrySendError::Disconnected(_)) => break,
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     let (probe, _) = ends.probe();
     probe
 }

@@ -7,8 +7,8 @@ use deskstream_redact::{Redacted, Redactor};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::{OpenError, Vault};
 use deskstream_schemas::{
-    Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, Span, SpanField,
-    Stage, Text, TicketContent, TicketEvent, Tier, Topic,
+    Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, Span,
+    SpanField, Stage, Text, TicketContent, TicketEvent, Tier, Topic,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -102,7 +102,13 @@ pub struct Enricher {
 impl Enricher {
     /// An enricher over shared parts.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, redacted: Redacted::default(), scratch: Scratch::default(), waiting_since: None, given_up: HashSet::new() }
+        Self {
+            shared,
+            redacted: Redacted::default(),
+            scratch: Scratch::default(),
+            waiting_since: None,
+            given_up: HashSet::new(),
+        }
     }
 
     /// Looks at one record of the events topic; appends what comes of it to `out`.
@@ -157,11 +163,21 @@ impl Enricher {
         };
         if event.occurred_at > now + shared.limits.future_ms {
             let error = format!("event time lies {} ms ahead of our clock", event.occurred_at - now);
-            return Err(refuse(Stage::Decode, "future-time", error, "set the sender's clock, or raise pipeline.future_limit"));
+            return Err(refuse(
+                Stage::Decode,
+                "future-time",
+                error,
+                "set the sender's clock, or raise pipeline.future_limit",
+            ));
         }
         if event.occurred_at < now - shared.limits.past_ms {
             let error = format!("event time lies {} ms behind our clock", now - event.occurred_at);
-            return Err(refuse(Stage::Decode, "past-time", error, "check the sender's time unit, or raise pipeline.past_limit"));
+            return Err(refuse(
+                Stage::Decode,
+                "past-time",
+                error,
+                "check the sender's time unit, or raise pipeline.past_limit",
+            ));
         }
         let plain = match shared.vault.open(&event.content, event.content_aad().as_bytes()) {
             Ok(plain) => plain,
@@ -170,10 +186,20 @@ impl Enricher {
                     return Ok(Step::Retry);
                 }
                 let error = OpenError::UnknownKey(key).to_string();
-                return Err(refuse(Stage::Decrypt, "unknown-key", error, "if the key was not destroyed on purpose, restore it in the control topic and replay"));
+                return Err(refuse(
+                    Stage::Decrypt,
+                    "unknown-key",
+                    error,
+                    "if the key was not destroyed on purpose, restore it in the control topic and replay",
+                ));
             }
             Err(error @ OpenError::Tampered) => {
-                return Err(refuse(Stage::Decrypt, "tampered", error.to_string(), "find out who else writes to the events topic"));
+                return Err(refuse(
+                    Stage::Decrypt,
+                    "tampered",
+                    error.to_string(),
+                    "find out who else writes to the events topic",
+                ));
             }
         };
         self.waiting_since = None;
@@ -199,7 +225,14 @@ impl Enricher {
         Ok(Step::Done)
     }
 
-    fn enriched(&mut self, partition: i32, offset: i64, event: TicketEvent, content: TicketContent, now: i64) -> EnrichedTicket {
+    fn enriched(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        event: TicketEvent,
+        content: TicketContent,
+        now: i64,
+    ) -> EnrichedTicket {
         let shared = Arc::clone(&self.shared);
         let mut notes = Vec::new();
         let subject = cut(&content.subject, shared.limits.max_text_bytes, &mut notes);
@@ -210,7 +243,11 @@ impl Enricher {
         let (mut spans, mut redactions) = (Vec::new(), BTreeMap::new());
         let subject = self.redact(SpanField::Subject, subject, &mut spans, &mut redactions);
         let body = self.redact(SpanField::Body, body, &mut spans, &mut redactions);
-        let tags = content.tags.iter().map(|t| self.redact(SpanField::Tag, t, &mut spans, &mut redactions)).collect();
+        let tags = content
+            .tags
+            .iter()
+            .map(|t| self.redact(SpanField::Tag, t, &mut spans, &mut redactions))
+            .collect();
         let started = Instant::now();
         let local = shared.analyzer.analyze(&subject, &body, &mut self.scratch);
         let latency_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);

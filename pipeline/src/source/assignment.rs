@@ -3,9 +3,9 @@
 use deskstream_runtime::config::KafkaConfig;
 use deskstream_runtime::kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use rdkafka::message::Message;
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,8 +89,13 @@ pub fn open(
 }
 
 /// Reads a small topic from its beginning to its present end.
-pub fn read_to_end(config: &KafkaConfig, topic: &str, mut each: impl FnMut(&[u8])) -> Result<(), AssignError> {
-    let consumer: BaseConsumer = kafka::consumer(config, "deskstream-read-to-end").create().map_err(error(topic))?;
+pub fn read_to_end(
+    config: &KafkaConfig,
+    topic: &str,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), AssignError> {
+    let consumer: BaseConsumer =
+        kafka::consumer(config, "deskstream-read-to-end").create().map_err(error(topic))?;
     let mut ends = BTreeMap::new();
     for partition in 0..partition_count(&consumer, topic)? {
         let (low, high) = kafka::watermarks(&consumer, topic, partition, TIMEOUT).map_err(error(topic))?;

@@ -181,7 +181,14 @@ impl Traffic {
     /// The samples' counts.
     pub async fn stats(&self) -> anyhow::Result<AllStats> {
         let url = format!("{}/__control/stats", self.control.trim_end_matches('/'));
-        self.client.get(url).send().await?.error_for_status()?.json().await.context("read the samples' counts")
+        self.client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await
+            .context("read the samples' counts")
     }
 
     async fn post(&self, what: &str, body: &serde_json::Value) -> anyhow::Result<()> {

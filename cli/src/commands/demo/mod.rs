@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 
-    /// New tickets per second, all tenants together.
-    #[arg(long, default_value_t = 2.0, value_name = "N")]
+    /// New tickets per second, all tenants together. Zendesk takes 100 updates a minute from each tenant.
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
     rate: f64,
 
     /// Workers of the pipeline.
@@ -86,7 +86,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tokio::task::spawn_blocking(move || children.stop()).await?;
     platform.shutdown().await;
     if let Some(summary) = ended? {
-        if args.json { println!("{}", summary.json()?) } else { print!("{summary}") }
+        if args.json {
+            println!("{}", summary.json()?)
+        } else {
+            print!("{summary}")
+        }
         if !summary.sound() || restarts > 0 {
             return Ok(ExitCode::FAILURE);
         }

@@ -94,7 +94,8 @@ impl Setup {
 
     fn secret(&self, name: &str, value: &str) -> anyhow::Result<String> {
         let path = self.secret_path(name);
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         std::io::Write::write_all(&mut file, value.as_bytes())?;
         Ok(format!("\"file:{}\"", path.display()))
     }
@@ -106,7 +107,12 @@ impl Setup {
         writeln!(text, "[kafka]\nbootstrap = {:?}\npartitions = 4\n", self.kafka)?;
         writeln!(text, "[registry]\nurl = {:?}\n", self.registry)?;
         writeln!(text, "[keys]\nmaster = \"file:{}\"\n", self.secret_path("master").display())?;
-        writeln!(text, "[clickhouse]\nurl = {:?}\nuser = {:?}", self.clickhouse.url.as_str(), self.clickhouse.user)?;
+        writeln!(
+            text,
+            "[clickhouse]\nurl = {:?}\nuser = {:?}",
+            self.clickhouse.url.as_str(),
+            self.clickhouse.user
+        )?;
         let password = self.clickhouse.password.expose_secret();
         if !password.is_empty() {
             writeln!(text, "password = {}", self.secret("clickhouse", password)?)?;
@@ -122,7 +128,11 @@ impl Setup {
             let token = self.secret(&format!("{name}-token"), &tenant.api_token)?;
             let secret = tenant.webhook_secret.as_deref().context("a sample Zendesk made no webhook")?;
             let secret = self.secret(&format!("{name}-webhook"), secret)?;
-            writeln!(text, "\n[tenants.{name}.zendesk]\nurl = {:?}\nemail = {:?}", tenant.zendesk_url, tenant.email)?;
+            writeln!(
+                text,
+                "\n[tenants.{name}.zendesk]\nurl = {:?}\nemail = {:?}",
+                tenant.zendesk_url, tenant.email
+            )?;
             writeln!(text, "api_token = {token}\nwebhook_secret = {secret}\npoll = \"15s\"")?;
         }
         fs::write(self.config_path(), text)?;

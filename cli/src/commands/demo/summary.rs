@@ -78,13 +78,18 @@ impl Summary {
             );
             client.query(&sql).fetch_one::<Latency>().await
         };
-        let outcomes = pairs("SELECT toString(result), count() FROM outcomes WHERE kind = 'write_back' GROUP BY result").await?;
+        let outcomes =
+            pairs("SELECT toString(result), count() FROM outcomes WHERE kind = 'write_back' GROUP BY result")
+                .await?;
         let applied = outcomes.get("applied").copied().unwrap_or(0);
         let finished: u64 = outcomes.values().sum();
         let mut problems = 0;
         for query in QUERIES.iter().filter(|q| q.name.starts_with("integrity_doubled")) {
             let sql = format!("SELECT count() FROM ({})", query.sql);
-            let query = query.parameters().into_iter().fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
+            let query = query
+                .parameters()
+                .into_iter()
+                .fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
             problems += query.fetch_one::<u64>().await?;
         }
         Ok(Self {
@@ -103,7 +108,7 @@ impl Summary {
             write_backs_other: finished - applied,
             write_backs_pending: metrics.commands.saturating_sub(finished),
             repeated_write_backs: count(
-                "SELECT count() - uniqExact(subject) FROM outcomes WHERE kind = 'write_back' AND result = 'applied'",
+                "SELECT toUInt64(count() - uniqExact(subject)) FROM outcomes WHERE kind = 'write_back' AND result = 'applied'",
             )
             .await?,
             to_enriched: latency("toFloat64(dateDiff('millisecond', received_at, enriched_at))", "ticket_events").await?,
@@ -160,7 +165,8 @@ impl fmt::Display for Summary {
             counts.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
             counts.iter().map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
         };
-        let ms = |l: &Latency| format!("p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms", l.p50_ms, l.p95_ms, l.p99_ms);
+        let ms =
+            |l: &Latency| format!("p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms", l.p50_ms, l.p95_ms, l.p99_ms);
         writeln!(f, "\nSummary")?;
         writeln!(f, "  webhooks acknowledged  {}", self.webhooks_acknowledged)?;
         writeln!(f, "  events in              {}", self.events_in)?;
@@ -168,12 +174,23 @@ impl fmt::Display for Summary {
         writeln!(f, "  dead letters           {}", self.dead_letters)?;
         writeln!(f, "  redactions             {}", list(&self.redactions))?;
         writeln!(f, "  root causes            {}", list(&self.root_causes))?;
-        writeln!(f, "  alerts                 {} fired, {} resolved", self.alerts_fired, self.alerts_resolved)?;
-        writeln!(f, "  told                   {} events to PagerDuty, {} messages to Slack", self.pages, self.chat_messages)?;
+        writeln!(
+            f,
+            "  alerts                 {} fired, {} resolved",
+            self.alerts_fired, self.alerts_resolved
+        )?;
+        writeln!(
+            f,
+            "  told                   {} events to PagerDuty, {} messages to Slack",
+            self.pages, self.chat_messages
+        )?;
         writeln!(
             f,
             "  write-backs            {} applied, {} otherwise ended, {} to do, {} repeated",
-            self.write_backs_applied, self.write_backs_other, self.write_backs_pending, self.repeated_write_backs
+            self.write_backs_applied,
+            self.write_backs_other,
+            self.write_backs_pending,
+            self.repeated_write_backs
         )?;
         writeln!(f, "  receipt to enriched    {}", ms(&self.to_enriched))?;
         writeln!(f, "  receipt to write-back  {}", ms(&self.to_write_back))?;
@@ -200,7 +217,11 @@ impl Metrics {
             let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
             line.and_then(|v| v.trim().parse::<f64>().ok()).unwrap_or(0.0)
         };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counters are whole and small")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counters are whole and small"
+        )]
         Self {
             events: value("deskstream_pipeline_events_total") as u64,
             commands: value("deskstream_pipeline_commands_total") as u64,
