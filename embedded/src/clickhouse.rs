@@ -84,9 +84,9 @@ impl ClickHouseEndpoint {
             .timeout(Duration::from_secs(10))
             .send()
             .await
-            .map_err(|error| unreachable(error.without_url().to_string()))?;
+            .map_err(|error| unreachable(http::reason(error)))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| unreachable(error.without_url().to_string()))?;
+        let text = answer.text().await.map_err(|error| unreachable(http::reason(error)))?;
         if !status.is_success() {
             let first = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
             return Err(unreachable(format!("{status}: {first}")));

@@ -27,3 +27,19 @@ pub fn client() -> Result<reqwest::Client> {
 pub(crate) fn origin(url: &Url) -> String {
     format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
 }
+
+/// Why a request failed, down to the operating system's word, without the URL and what may be in it.
+pub(crate) fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        // Each layer tends to repeat the one below.
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -87,27 +87,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         })
         .await?;
     }
-    if kafka || registry || clickhouse {
-        match args.config.load() {
-            Ok(config) => {
-                report.ok("configuration", "valid");
-                if kafka {
-                    reach_kafka(&mut report, &config).await;
-                }
-                if registry {
-                    reach_registry(&mut report, &config.registry).await;
-                }
-                if clickhouse {
-                    reach_clickhouse(&mut report, &config).await;
-                }
-                listeners(&mut report, &config);
-            }
-            Err(error) => {
-                for line in error.to_string().lines().filter(|line| !line.trim().is_empty()) {
-                    report.problem("configuration", line.trim(), "see `deskstream validate`");
-                }
-            }
+    if (kafka || registry || clickhouse)
+        && let Some(config) = configuration(&mut report, args.config)
+    {
+        if kafka {
+            reach_kafka(&mut report, &config).await;
         }
+        if registry {
+            reach_registry(&mut report, &config.registry).await;
+        }
+        if clickhouse {
+            reach_clickhouse(&mut report, &config).await;
+        }
+        listeners(&mut report, &config);
     }
     if report.problems == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -116,13 +108,31 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// The configuration, as far as it can be had. A master key that is not there yet must not hide what else is wrong.
+fn configuration(report: &mut Report, mut options: ConfigOptions) -> Option<Config> {
+    let error = match options.load() {
+        Ok(config) => {
+            report.ok("configuration", "valid");
+            return Some(config);
+        }
+        Err(error) => error,
+    };
+    for line in error.to_string().lines().filter(|line| !line.trim().is_empty()) {
+        let (problem, fix) = line.split_once("; ").unwrap_or((line, "see `deskstream validate`"));
+        report.problem("configuration", problem, fix);
+    }
+    // Never used: only something that can be read.
+    options.set.push(("keys.master".to_owned(), "env:PATH".to_owned()));
+    options.load().ok()
+}
+
 fn machine(report: &mut Report, kafka: bool, clickhouse: bool) {
     if kafka {
         match JAVA.find().and_then(|path| tools::require_java(&path).map(|version| (path, version))) {
             Ok((path, version)) => report.ok("java", format!("{version} at {}", path.display())),
             Err(Error::MissingTool { fix, .. }) => report.problem("java", "not found; Kafka runs on it", fix),
             Err(Error::OldJava { found, fix, .. }) => {
-                report.problem("java", format!("version {found} is too old"), fix)
+                report.problem("java", format!("version {found} is too old"), fix);
             }
             Err(error) => report.problem("java", chain(&error), tools::install(&[JAVA])),
         }
@@ -214,7 +224,7 @@ async fn reach_kafka(report: &mut Report, config: &Config) {
     match deskstream_runtime::kafka::reachable(&config.kafka).await {
         Ok(()) => report.ok(what, "answers"),
         Err(error) => {
-            report.problem(what, chain(&error), "start it, or set kafka.bootstrap and kafka.properties")
+            report.problem(what, chain(&error), "start it, or set kafka.bootstrap and kafka.properties");
         }
     }
 }
@@ -225,7 +235,7 @@ async fn reach_registry(report: &mut Report, config: &RegistryConfig) {
     match registry::check(&config.url, login).await {
         Ok(()) => report.ok("schema registry", "answers"),
         Err(error) => {
-            report.problem("schema registry", chain(&error), "start it, or set registry.url, user, password")
+            report.problem("schema registry", chain(&error), "start it, or set registry.url, user, password");
         }
     }
 }
@@ -244,7 +254,7 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
         ),
         Ok(version) => report.ok("ClickHouse", format!("version {version}")),
         Err(error) => {
-            report.problem("ClickHouse", chain(&error), "start it, or set clickhouse.url, user, password")
+            report.problem("ClickHouse", chain(&error), "start it, or set clickhouse.url, user, password");
         }
     }
 }

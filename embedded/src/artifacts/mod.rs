@@ -30,6 +30,9 @@ pub use self::{
 };
 use crate::{Error, Progress, Result};
 
+/// What unfinished work is called.
+const SCRATCH: &str = ".fetch-";
+
 /// The cache and how to fill it.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
@@ -106,10 +109,18 @@ impl Artifacts {
         Ok(file)
     }
 
-    /// A fresh directory on the cache's file system, removed when dropped.
+    /// A fresh directory on the cache's file system, removed when dropped. Only for the holder of the lock: what
+    /// others of its kind have left behind, they were killed.
     fn scratch(&self) -> Result<tempfile::TempDir> {
+        let entries = fs::read_dir(&self.root).map_err(Error::file("list", &self.root))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(SCRATCH) {
+                let _ = fs::remove_dir_all(&path);
+            }
+        }
         tempfile::Builder::new()
-            .prefix(".fetch-")
+            .prefix(SCRATCH)
             .tempdir_in(&self.root)
             .map_err(Error::file("create a directory in", &self.root))
     }
@@ -155,6 +166,16 @@ mod tests {
             sha256(file.path()).unwrap(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn what_a_killed_fetch_left_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let artifacts = Artifacts::at(root.path(), Progress::silent());
+        let left = artifacts.scratch().unwrap().keep();
+        fs::write(left.join("half"), "x").unwrap();
+        let fresh = artifacts.scratch().unwrap();
+        assert!(!left.exists() && fresh.path().exists());
     }
 
     #[test]

@@ -144,9 +144,9 @@ pub async fn check(url: &Url, login: Option<(&str, &SecretString)>) -> Result<()
     if let Some((user, password)) = login {
         request = request.basic_auth(user, Some(password.expose_secret()));
     }
-    let answer = request.send().await.map_err(|error| unreachable(error.without_url().to_string()))?;
+    let answer = request.send().await.map_err(|error| unreachable(crate::http::reason(error)))?;
     if !answer.status().is_success() {
         return Err(unreachable(format!("GET /subjects answered {}", answer.status())));
     }
-    answer.json::<Vec<String>>().await.map(drop).map_err(|error| unreachable(error.without_url().to_string()))
+    answer.json::<Vec<String>>().await.map(drop).map_err(|error| unreachable(crate::http::reason(error)))
 }
