@@ -178,7 +178,7 @@ fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<
             };
             worker.dataflow_named::<u64, _, _>("enrich", |scope| {
                 enrich::build(
-                    scope.clone(),
+                    scope,
                     EnrichOptions {
                         source: events,
                         shared: Arc::clone(&shared),
@@ -190,7 +190,7 @@ fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<
             });
             let aggregate = worker.dataflow_named::<u64, _, _>("aggregate", |scope| {
                 aggregate::build(
-                    scope.clone(),
+                    scope,
                     AggregateOptions {
                         enriched: seat.enriched,
                         dead: seat.dead,

@@ -1,4 +1,5 @@
 //! Holds the Rust types to the schemas, the schemas to their documentation, and both to earlier versions.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;

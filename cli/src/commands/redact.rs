@@ -63,6 +63,7 @@ pub struct Args {
 ///
 /// # Errors
 /// If settings are invalid, or a file can't be read, isn't UTF-8, or stdout can't be written.
+#[allow(clippy::needless_pass_by_value, reason = "a command owns its arguments")]
 pub fn run(args: Args) -> anyhow::Result<()> {
     let redactor = Redactor::new(&config(&args))?;
     if args.bench {

@@ -97,19 +97,18 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
     };
     let text = |label: &Arc<str>| Text::Owned(label.to_string());
     for (dimension, count) in tally.iter() {
-        match dimension {
-            Dimension::Latency(bucket) => {
-                drop(window.latency_sketch.insert(Text::Owned(bucket.to_string()), count))
-            }
-            Dimension::ErrorReason(l) => drop(window.error_reasons.insert(text(l), count)),
-            Dimension::Redaction(l) => drop(window.redactions.insert(text(l), count)),
-            Dimension::Urgency(l) => drop(window.urgency.insert(text(l), count)),
-            Dimension::Sentiment(l) => drop(window.sentiment.insert(text(l), count)),
-            Dimension::RootCause(l) => drop(window.root_causes.insert(text(l), count)),
-            Dimension::Industry(l) => drop(window.industries.insert(text(l), count)),
-            Dimension::Language(l) => drop(window.languages.insert(text(l), count)),
-            Dimension::Events | Dimension::Errors | Dimension::LatencySumMs | Dimension::Tickets => {}
-        }
+        let (counts, label) = match dimension {
+            Dimension::Latency(bucket) => (&mut window.latency_sketch, Text::Owned(bucket.to_string())),
+            Dimension::ErrorReason(l) => (&mut window.error_reasons, text(l)),
+            Dimension::Redaction(l) => (&mut window.redactions, text(l)),
+            Dimension::Urgency(l) => (&mut window.urgency, text(l)),
+            Dimension::Sentiment(l) => (&mut window.sentiment, text(l)),
+            Dimension::RootCause(l) => (&mut window.root_causes, text(l)),
+            Dimension::Industry(l) => (&mut window.industries, text(l)),
+            Dimension::Language(l) => (&mut window.languages, text(l)),
+            Dimension::Events | Dimension::Errors | Dimension::LatencySumMs | Dimension::Tickets => continue,
+        };
+        counts.insert(label, count);
     }
     window.error_rate = share(window.errors, window.events);
     window.success_rate = 1.0 - window.error_rate;

@@ -3,6 +3,7 @@
 use differential_dataflow::difference::{Abelian, IsZero, Monoid, Semigroup};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Lengths of the tumbling windows in seconds; each is a multiple of the first.
@@ -61,10 +62,16 @@ impl Tally {
         if count == 0 {
             return;
         }
-        let sum = self.0.entry(dimension.clone()).or_default();
-        *sum += count;
-        if *sum == 0 {
-            self.0.remove(&dimension);
+        match self.0.entry(dimension) {
+            Entry::Vacant(entry) => {
+                entry.insert(count);
+            }
+            Entry::Occupied(mut entry) => {
+                *entry.get_mut() += count;
+                if *entry.get() == 0 {
+                    entry.remove();
+                }
+            }
         }
     }
 

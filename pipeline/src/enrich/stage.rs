@@ -126,7 +126,7 @@ impl Enricher {
         };
         let source = format!("{}/{partition}/{}", self.shared.source, record.offset);
         tally.dead_letter(&refusal.tenant, &refusal.reason);
-        let dead = self.dead_letter(refusal, source, record, now);
+        let dead = self.dead_letter(*refusal, source, record, now);
         let key = dead.source.clone();
         match self.shared.dead.encode(&dead) {
             Ok(payload) => out.push(OutRecord { topic: Topic::DeadLetter, key, payload }),
@@ -208,7 +208,7 @@ impl Enricher {
             Err(DecodeError::Pending { .. }) => return Ok(Step::Retry),
             Err(error) => return Err(undecodable(&error, &event.tenant, Some(&event.event_id), "content")),
         };
-        let enriched = self.enriched(partition, record.offset, event, content, now);
+        let enriched = self.enriched(partition, record.offset, event, &content, now);
         let key = enriched.key();
         let payload = shared.enriched.encode(&enriched).map_err(|error| {
             Box::new(Refusal {
@@ -230,7 +230,7 @@ impl Enricher {
         partition: i32,
         offset: i64,
         event: TicketEvent,
-        content: TicketContent,
+        content: &TicketContent,
         now: i64,
     ) -> EnrichedTicket {
         let shared = Arc::clone(&self.shared);
@@ -323,7 +323,7 @@ impl Enricher {
         false
     }
 
-    fn dead_letter(&self, refusal: Box<Refusal>, source: String, record: &RawRecord, now: i64) -> DeadLetter {
+    fn dead_letter(&self, refusal: Refusal, source: String, record: &RawRecord, now: i64) -> DeadLetter {
         let payload = record.payload.as_deref().unwrap_or_default();
         let vault = &self.shared.vault;
         let sealed = vault

@@ -55,7 +55,9 @@ pub fn committed_offsets(
 ) -> Result<BTreeMap<i32, (i64, String)>, AssignError> {
     let probe: BaseConsumer = kafka::consumer(config, group).create().map_err(error(topic))?;
     let mut list = TopicPartitionList::new();
-    partitions.iter().for_each(|p| drop(list.add_partition(topic, *p)));
+    for partition in partitions {
+        list.add_partition(topic, *partition);
+    }
     let committed = probe.committed_offsets(list, TIMEOUT).map_err(error(topic))?;
     Ok(committed
         .elements()

@@ -87,9 +87,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     platform.shutdown().await;
     if let Some(summary) = ended? {
         if args.json {
-            println!("{}", summary.json()?)
+            println!("{}", summary.json()?);
         } else {
-            print!("{summary}")
+            print!("{summary}");
         }
         if !summary.sound() || restarts > 0 {
             return Ok(ExitCode::FAILURE);
@@ -113,10 +113,13 @@ async fn present(args: &Args, setup: &Setup, children: &mut Children) -> anyhow:
         // Some seconds in, one tenant has an outage: urgent, angry tickets, and an alert.
         if !incident && started.elapsed() > Duration::from_secs(8) {
             incident = true;
-            traffic.incident(&setup::TENANTS[0]).await.context("begin the incident")?;
+            traffic.incident(setup::TENANTS[0]).await.context("begin the incident")?;
         }
         let elapsed = started.elapsed();
-        if !args.json && elapsed.as_secs() % REPORT_EVERY.as_secs() == 0 && elapsed.subsec_millis() < 500 {
+        if !args.json
+            && elapsed.as_secs().is_multiple_of(REPORT_EVERY.as_secs())
+            && elapsed.subsec_millis() < 500
+        {
             let summary = Summary::take(setup, &traffic).await?;
             println!("{}", summary.line(elapsed));
         }

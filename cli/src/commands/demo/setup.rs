@@ -71,7 +71,7 @@ impl Setup {
         };
         let master = setup.secret_path("master");
         if !master.exists() {
-            setup.secret("master", &deskstream_runtime::seal::MasterKey::generate().expose_secret())?;
+            setup.secret("master", deskstream_runtime::seal::MasterKey::generate().expose_secret())?;
         }
         Ok(setup)
     }
