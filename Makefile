@@ -31,9 +31,10 @@ test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
 	$(TARGET)/debug/deskstream doctor --fix
 	cargo test --workspace --no-fail-fast $(ARGS)
 
-bench: tools ## Measure (ARGS="-p deskstream-redact" for one part)
+bench: tools ## Measure stages, throughput, webhooks, latency (ARGS="throughput --events 100000" for one)
 	cargo build --release --bins
-	cargo bench --workspace $(ARGS)
+	@$(TARGET)/release/deskstream doctor --fix
+	@$(TARGET)/release/deskstream bench $(ARGS)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -5,7 +5,7 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    connect, demo, doctor, eval, import, migrate, redact, registry, run, samples, train, validate,
+    bench, connect, demo, doctor, eval, import, migrate, redact, registry, run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -44,6 +44,8 @@ enum Command {
     Validate(validate::Args),
     /// Check what this machine has and what can be reached.
     Doctor(doctor::Args),
+    /// Measure stages, throughput and latency on this machine.
+    Bench(bench::Args),
     /// Run the embedded schema registry alone.
     Registry(registry::Args),
     /// Run the sample helpdesks and alert receivers.
@@ -79,6 +81,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),
             Command::Validate(args) => validate::run(&args).map(done),

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod bench;
 pub mod connect;
 pub mod demo;
 pub mod doctor;

@@ -26,20 +26,22 @@ pub struct Children {
 
 impl Children {
     /// Starts all three and waits until they are ready.
-    pub async fn start(setup: &Setup, progress: &Progress, workers: u16) -> anyhow::Result<Self> {
+    pub async fn start(
+        setup: &Setup,
+        progress: &Progress,
+        workers: u16,
+        sample_flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let task = progress.task("sample helpdesks");
         let template = format!("http://127.0.0.1:{}/webhooks/zendesk/{{tenant}}", setup.webhooks);
-        let args = [
+        let mut args = vec![
             "samples".to_owned(),
             format!("--tenants={}", TENANTS.join(",")),
             format!("--webhook-url-template={template}"),
             format!("--port-file={}", setup.port_file().display()),
-            // What a lossy, impatient internet does: the poller and the ids have something to do.
-            "--loss=0.02".to_owned(),
-            "--duplicates=0.05".to_owned(),
-            "--reordered=0.05".to_owned(),
             "--ignore-stdin".to_owned(),
         ];
+        args.extend(sample_flags.iter().map(|flag| (*flag).to_owned()));
         // A port file of an earlier run would be read as this one's.
         let _ = std::fs::remove_file(setup.port_file());
         let mut samples = Supervised::spawn(&spec(setup, "samples", &args)?)?;
@@ -48,18 +50,11 @@ impl Children {
         setup.configure(&ports)?;
 
         let mut services = Vec::new();
-        let config = format!("--config={}", setup.config_path().display());
-        let workers = format!("--workers={workers}");
-        for (name, admin, more) in
+        for (name, admin, workers) in
             [("connect", setup.admin_connect, None), ("run", setup.admin_run, Some(workers))]
         {
             let task = progress.task(format!("deskstream {name}"));
-            let mut args = vec![name.to_owned(), config.clone(), format!("--admin=127.0.0.1:{admin}")];
-            args.extend(more);
-            let spec = spec(setup, name, &args)?;
-            let mut child = Supervised::spawn(&spec)?;
-            ready(admin, &mut child).await?;
-            services.push((spec, child));
+            services.push(service(setup, name, admin, workers).await?);
             task.done("ready");
         }
         // The sources of work stop first: connectors, then the pipeline.
@@ -69,6 +64,11 @@ impl Children {
     /// Where the samples are.
     pub fn samples(&self) -> &PortFile {
         &self.ports
+    }
+
+    /// The processes by name, with their ids.
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        self.services.iter().map(|(spec, child)| (spec.name.clone(), child.pid())).collect()
     }
 
     /// How often a process had to be started again.
@@ -100,6 +100,22 @@ impl Children {
         }
         self.samples.stop();
     }
+}
+
+/// Starts one of our own services and waits until it is ready.
+pub async fn service(
+    setup: &Setup,
+    name: &str,
+    admin: u16,
+    workers: Option<u16>,
+) -> anyhow::Result<(Spec, Supervised)> {
+    let mut args = vec![name.to_owned(), format!("--config={}", setup.config_path().display())];
+    args.push(format!("--admin=127.0.0.1:{admin}"));
+    args.extend(workers.map(|n| format!("--workers={n}")));
+    let spec = spec(setup, name, &args)?;
+    let mut child = Supervised::spawn(&spec)?;
+    ready(admin, &mut child).await?;
+    Ok((spec, child))
 }
 
 fn spec(setup: &Setup, name: &str, args: &[String]) -> anyhow::Result<Spec> {
@@ -195,5 +211,39 @@ impl Traffic {
         let url = format!("{}/__control/{what}", self.control.trim_end_matches('/'));
         self.client.post(url).json(body).send().await?.error_for_status()?;
         Ok(())
+    }
+}
+
+/// What the pipeline says of itself.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pub events: u64,
+    pub enriched: u64,
+    pub commands: u64,
+    pub lag: i64,
+}
+
+impl Metrics {
+    /// Reads its metrics.
+    pub async fn of(setup: &Setup) -> Self {
+        let url = format!("http://127.0.0.1:{}/metrics", setup.admin_run);
+        // A pipeline that is just being restarted says nothing for a moment.
+        let Ok(answer) = reqwest::get(url).await else { return Self { lag: -1, ..Self::default() } };
+        let text = answer.text().await.unwrap_or_default();
+        let value = |name: &str| {
+            let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
+            line.and_then(|v| v.trim().parse::<f64>().ok()).unwrap_or(0.0)
+        };
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counters are whole and small"
+        )]
+        Self {
+            events: value("deskstream_pipeline_events_total") as u64,
+            enriched: value("deskstream_pipeline_enriched_total") as u64,
+            commands: value("deskstream_pipeline_commands_total") as u64,
+            lag: value("deskstream_pipeline_lag_records") as i64,
+        }
     }
 }

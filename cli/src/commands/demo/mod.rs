@@ -4,9 +4,9 @@
 //! same `deskstream connect` and `deskstream run` that one would run in production. Nothing it starts outlives it.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
-mod children;
-mod setup;
-mod summary;
+pub mod children;
+pub mod setup;
+pub mod summary;
 
 use anyhow::Context;
 use children::{Children, Traffic};
@@ -22,6 +22,9 @@ use url::Url;
 
 /// The picture of the running demo is drawn anew so often.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// What a lossy, impatient internet does: the poller and the ids have something to do.
+const LIFELIKE: [&str; 3] = ["--loss=0.02", "--duplicates=0.05", "--reordered=0.05"];
 
 /// When the traffic has stopped, what is on its way may take so long to arrive.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -77,7 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
     };
     let setup = Setup::write(folder.path(), &platform)?;
-    let mut children = Children::start(&setup, &progress, args.workers).await?;
+    let mut children = Children::start(&setup, &progress, args.workers, &LIFELIKE).await?;
     let ended = tokio::select! {
         ended = present(&args, &setup, &mut children) => ended,
         () = stop.cancelled() => Ok(None),

@@ -1,6 +1,7 @@
 //! The demo's folder: configuration, secrets (readable by the user only), logs.
 
 use anyhow::Context;
+use clickhouse::Client;
 use deskstream_embedded::{ClickHouseEndpoint, Platform, ports};
 use deskstream_samples::PortFile;
 use secrecy::ExposeSecret;
@@ -100,8 +101,22 @@ impl Setup {
         Ok(format!("\"file:{}\"", path.display()))
     }
 
-    /// Writes the configuration that `connect` and `run` read.
-    pub fn configure(&self, samples: &PortFile) -> anyhow::Result<()> {
+    /// A ClickHouse client that may only read.
+    pub fn reader_client(&self) -> Client {
+        Client::default()
+            .with_url(self.reader.url.as_str())
+            .with_user(&self.reader.user)
+            .with_password(self.reader.password.expose_secret())
+            .with_database("deskstream")
+    }
+
+    /// Writes a configuration without tenants and channels.
+    pub fn configure_bare(&self) -> anyhow::Result<()> {
+        fs::write(self.config_path(), self.platform()?)?;
+        Ok(())
+    }
+
+    fn platform(&self) -> anyhow::Result<String> {
         let mut text = String::from("# Written by `deskstream demo`.\n");
         writeln!(text, "[log]\nformat = \"text\"\n")?;
         writeln!(text, "[kafka]\nbootstrap = {:?}\npartitions = 4\n", self.kafka)?;
@@ -118,6 +133,12 @@ impl Setup {
             writeln!(text, "password = {}", self.secret("clickhouse", password)?)?;
         }
         writeln!(text, "\n[http]\nwebhooks = \"127.0.0.1:{}\"", self.webhooks)?;
+        Ok(text)
+    }
+
+    /// Writes the configuration that `connect` and `run` read.
+    pub fn configure(&self, samples: &PortFile) -> anyhow::Result<()> {
+        let mut text = self.platform()?;
         let pager = self.secret("pagerduty", &samples.pagerduty_routing_key)?;
         let chat = self.secret("slack", &samples.slack_webhook_url)?;
         writeln!(text, "\n[alerts.channels.pager]\nkind = \"pagerduty\"\nrouting_key = {pager}")?;

@@ -1,18 +1,15 @@
 //! What the demo did, counted where it ended up: in ClickHouse and at the sample helpdesks.
 
-use super::children::Traffic;
+use super::children::{Metrics, Traffic};
 use super::setup::Setup;
 use anyhow::Context;
 use clickhouse::Client;
 use deskstream_connectors::clickhouse::QUERIES;
 use deskstream_samples::AllStats;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
-
-const DATABASE: &str = "deskstream";
 
 /// Percentiles in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, clickhouse::Row)]
@@ -56,11 +53,7 @@ pub struct Summary {
 impl Summary {
     /// Asks ClickHouse, the samples and the pipeline.
     pub async fn take(setup: &Setup, traffic: &Traffic) -> anyhow::Result<Self> {
-        let client = Client::default()
-            .with_url(setup.reader.url.as_str())
-            .with_user(&setup.reader.user)
-            .with_password(setup.reader.password.expose_secret())
-            .with_database(DATABASE);
+        let client = setup.reader_client();
         let samples = traffic.stats().await?;
         let metrics = Metrics::of(setup).await;
         Self::read(&client, &samples, &metrics).await.context("read the counts from ClickHouse")
@@ -196,36 +189,5 @@ impl fmt::Display for Summary {
         writeln!(f, "  receipt to write-back  {}", ms(&self.to_write_back))?;
         writeln!(f, "  lag                    {}", self.lag)?;
         writeln!(f, "  doubled offsets        {}", self.integrity_problems)
-    }
-}
-
-/// What the pipeline says of itself.
-#[derive(Debug, Default)]
-struct Metrics {
-    events: u64,
-    commands: u64,
-    lag: i64,
-}
-
-impl Metrics {
-    async fn of(setup: &Setup) -> Self {
-        let url = format!("http://127.0.0.1:{}/metrics", setup.admin_run);
-        // A pipeline that is just being restarted says nothing for a moment.
-        let Ok(answer) = reqwest::get(url).await else { return Self { lag: -1, ..Self::default() } };
-        let text = answer.text().await.unwrap_or_default();
-        let value = |name: &str| {
-            let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|v| v.trim().parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "counters are whole and small"
-        )]
-        Self {
-            events: value("deskstream_pipeline_events_total") as u64,
-            commands: value("deskstream_pipeline_commands_total") as u64,
-            lag: value("deskstream_pipeline_lag_records") as i64,
-        }
     }
 }

@@ -1,0 +1,43 @@
+//! From webhook to `enriched` and to write-back at a fixed rate, against the sample helpdesks without rate limits.
+
+use super::usage;
+use crate::commands::demo::children::{Children, Traffic};
+use crate::commands::demo::setup::Setup;
+use crate::commands::demo::summary::Summary;
+use deskstream_embedded::Progress;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Runs the traffic, waits for what is on its way, asks ClickHouse.
+pub async fn measure(setup: &Setup, rate: f64, seconds: u64, workers: u16) -> anyhow::Result<Value> {
+    let flags = ["--no-limits", "--follow-ups=0", "--concurrency=64"];
+    let mut children = Children::start(setup, &Progress::silent(), workers, &flags).await?;
+    let traffic = Traffic::new(children.samples());
+    traffic.rate(rate).await?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    traffic.rate(0.0).await?;
+    let deadline = Instant::now() + DRAIN;
+    let summary = loop {
+        let summary = Summary::take(setup, &traffic).await?;
+        if summary.settled() || Instant::now() > deadline {
+            break summary;
+        }
+        children.revive()?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    let used = usage::of(&children.pids());
+    tokio::task::spawn_blocking(move || children.stop()).await?;
+    Ok(json!({
+        "webhooks_per_s": rate,
+        "seconds": seconds,
+        "webhooks": summary.webhooks_acknowledged,
+        "enriched": summary.enriched,
+        "written_back": summary.write_backs_applied,
+        "not_written_back": summary.write_backs_pending,
+        "to_enriched": summary.to_enriched,
+        "to_write_back": summary.to_write_back,
+        "processes": used,
+    }))
+}

@@ -1,0 +1,113 @@
+//! `deskstream bench`: what this machine does, as a table and as JSON.
+//!
+//! * `stages`: each step of `enrich` alone, on one core.
+//! * `throughput`: from a preloaded `events` topic to committed `enriched` and to ClickHouse.
+//! * `webhooks`: signed requests that are acknowledged durably.
+//! * `latency`: from webhook to `enriched` and to write-back at a fixed rate.
+#![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
+
+mod latency;
+mod stages;
+mod throughput;
+mod usage;
+mod webhooks;
+
+use crate::commands::demo::setup::{self, Setup};
+use deskstream_embedded::{Platform, PlatformOptions, Progress};
+use serde_json::{Map, Value};
+
+/// Measure stages, throughput and latency on this machine.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to measure.
+    #[arg(value_enum, default_values_t = [What::Stages, What::Throughput, What::Webhooks, What::Latency])]
+    what: Vec<What>,
+
+    /// Events of the throughput measurement.
+    #[arg(long, default_value_t = 300_000, value_name = "N")]
+    events: usize,
+
+    /// Workers of the pipeline.
+    #[arg(long, short, default_value_t = 1, value_name = "N")]
+    workers: u16,
+
+    /// Webhooks per second of the latency measurement.
+    #[arg(long, default_value_t = 200.0, value_name = "N")]
+    rate: f64,
+
+    /// Seconds that webhooks and latency are measured for.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    seconds: u64,
+
+    /// Print JSON only.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    Stages,
+    Throughput,
+    Webhooks,
+    Latency,
+}
+
+/// Measures what was asked for, each on a platform of its own.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        tracing::warn!("a debug build is measured: use `make bench`");
+    }
+    let mut results = Map::new();
+    for what in &args.what {
+        let folder = setup::folder(None)?;
+        let mut options = PlatformOptions::new(folder.path().join("platform"));
+        options.progress = Progress::silent();
+        options.ephemeral = true;
+        let platform = Platform::start(options).await?;
+        let setup = Setup::write(folder.path(), &platform)?;
+        let (name, result) = match what {
+            What::Stages => ("stages", stages::measure(&setup).await),
+            What::Throughput => ("throughput", throughput::measure(&setup, args.events, args.workers).await),
+            What::Webhooks => ("webhooks", webhooks::measure(&setup, args.seconds, args.workers).await),
+            What::Latency => {
+                ("latency", latency::measure(&setup, args.rate, args.seconds, args.workers).await)
+            }
+        };
+        platform.shutdown().await;
+        let result = result?;
+        if !args.json {
+            table(name, &result);
+        }
+        results.insert(name.to_owned(), result);
+    }
+    println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
+    Ok(())
+}
+
+fn table(name: &str, result: &Value) {
+    println!("\n{name}");
+    let mut rows = Vec::new();
+    flatten("", result, &mut rows);
+    let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    for (key, value) in rows {
+        println!("  {key:<width$}  {value}");
+    }
+}
+
+fn flatten(prefix: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, rows);
+            }
+        }
+        other => rows.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+/// A rate, rounded to what the measurement can tell.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn per_second(count: usize, elapsed: std::time::Duration) -> f64 {
+    (count as f64 / elapsed.as_secs_f64()).round()
+}

@@ -1,0 +1,127 @@
+//! From a preloaded topic to committed `enriched` and to ClickHouse.
+
+use super::{per_second, usage};
+use crate::commands::demo::children::{Metrics, service};
+use crate::commands::demo::setup::Setup;
+use crate::options::{self, ConfigOptions};
+use anyhow::bail;
+use deskstream_connectors::clickhouse::QUERIES;
+use deskstream_connectors::kafka::{EventSink, unsealed};
+use deskstream_runtime::time::now_ms;
+use deskstream_samples::tickets::Generator;
+use deskstream_schemas::{EventKind, Origin, Platform, TicketContent, TicketEvent, TicketStatus};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Distinct texts; more would only cost start-up time.
+const TEXTS: usize = 5000;
+
+/// Sends on their way at the same time.
+const IN_FLIGHT: usize = 4096;
+
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Tickets of about 1 KiB.
+pub fn tickets(count: usize) -> Vec<TicketContent> {
+    let mut generator = Generator::new(1);
+    let contents = (0..count).map(|_| {
+        let ticket = generator.next_ticket();
+        let mut body = ticket.body;
+        // The sample's mean is below: a signature's worth of plain words fills up to 1 KiB.
+        while body.len() < 1000 {
+            body.push_str(" We have been customers for three years and would like to stay with you.");
+        }
+        TicketContent { subject: ticket.subject, body, ..TicketContent::default() }
+    });
+    contents.collect()
+}
+
+/// An event without its content.
+pub fn event(number: usize, now: i64) -> TicketEvent {
+    TicketEvent {
+        event_id: format!("bench-{number}"),
+        tenant: "acme".to_owned(),
+        platform: Platform::Import,
+        ticket_id: number.to_string(),
+        kind: EventKind::Created,
+        origin: Origin::Import,
+        occurred_at: now,
+        received_at: now,
+        created_at: now,
+        version: now,
+        status: TicketStatus::New,
+        priority: None,
+        ticket_type: None,
+        channel: Some("email".to_owned()),
+        requester_ref: Some("4711".to_owned()),
+        assignee_ref: None,
+        group_ref: None,
+        organization_ref: None,
+        content: unsealed(),
+    }
+}
+
+/// Preloads, then measures.
+pub async fn measure(setup: &Setup, events: usize, workers: u16) -> anyhow::Result<Value> {
+    setup.configure_bare()?;
+    let config = ConfigOptions { config: Some(setup.config_path()), ..ConfigOptions::default() }.load()?;
+    let process = options::start(config, CancellationToken::new()).await?;
+    EventSink::ready_tenant(&process, "acme", "bench").await?;
+    let sink = EventSink::new(&process)?;
+    let texts = tickets(TEXTS);
+    let loading = Instant::now();
+    stream::iter(0..events)
+        .map(|number| {
+            let (sink, text) = (&sink, &texts[number % TEXTS]);
+            async move { sink.send(event(number, now_ms()), text).await.map(drop) }
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect::<()>()
+        .await?;
+    let loaded = loading.elapsed();
+    process.shutdown.cancel();
+
+    let (_, mut connect) = service(setup, "connect", setup.admin_connect, None).await?;
+    let (_, mut run) = service(setup, "run", setup.admin_run, Some(workers)).await?;
+    let started = Instant::now();
+    let (mut enriched_in, mut inserted_in) = (None, None);
+    let client = setup.reader_client();
+    while inserted_in.is_none() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if started.elapsed() > PATIENCE {
+            bail!("{events} events did not arrive within {}s", PATIENCE.as_secs());
+        }
+        if enriched_in.is_none() && Metrics::of(setup).await.enriched >= events as u64 {
+            enriched_in = Some(started.elapsed());
+        }
+        let rows = client.query("SELECT count() FROM ticket_events").fetch_one::<u64>().await.unwrap_or(0);
+        if rows >= events as u64 {
+            inserted_in = Some(started.elapsed());
+        }
+    }
+    let (enriched_in, inserted_in) =
+        (enriched_in.unwrap_or_else(|| started.elapsed()), inserted_in.unwrap_or_default());
+    let mut problems = 0;
+    for query in QUERIES.iter().filter(|q| q.name.starts_with("integrity_doubled")) {
+        let sql = format!("SELECT count() FROM ({})", query.sql);
+        let asked = query
+            .parameters()
+            .into_iter()
+            .fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
+        problems += asked.fetch_one::<u64>().await?;
+    }
+    let used = usage::of(&[("run".to_owned(), run.pid()), ("connect".to_owned(), connect.pid())]);
+    connect.stop();
+    run.stop();
+    Ok(json!({
+        "events": events,
+        "workers": workers,
+        "loaded_per_s": per_second(events, loaded),
+        "enriched_per_s": per_second(events, enriched_in),
+        "in_clickhouse_per_s": per_second(events, inserted_in),
+        "doubled_offsets": problems,
+        "processes": used,
+    }))
+}
