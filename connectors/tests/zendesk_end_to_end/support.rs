@@ -272,16 +272,18 @@ fn payloads(config: &config::KafkaConfig, topic: &str) -> Vec<Vec<u8>> {
         list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
-    let (mut found, mut open) = (Vec::new(), list.count());
+    let (mut found, mut open, mut refused) = (Vec::new(), list.count(), None);
     let deadline = Instant::now() + PATIENCE;
     while open > 0 && Instant::now() < deadline {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => found.extend(message.payload().map(<[u8]>::to_vec)),
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => open -= 1,
-            Some(Err(error)) => panic!("{error}"),
+            // A broker that is just back refuses for a moment: it is asked again until the deadline.
+            Some(Err(error)) => refused = Some(error),
             None => {}
         }
     }
+    assert_eq!(open, 0, "{topic} could not be read to its end: {refused:?}");
     found
 }
 
