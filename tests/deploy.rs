@@ -2,11 +2,16 @@
 //! that what is mounted is there, that the configuration is valid, that dashboards and rules ask for metrics that
 //! exist. The dashboards' ClickHouse queries run against the real engine in the end-to-end test.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a test says what it could not run")]
 
 #[path = "support/panels.rs"]
 mod panels;
 
+use deskstream_connectors::clickhouse::migrate;
+use deskstream_embedded::{ClickHouse, ClickHouseOptions};
+use deskstream_runtime::config;
 use panels::Fill;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -280,6 +285,38 @@ fn clickhouse_panels_are_filled_in() {
     );
     assert!(panels::expand("SELECT $__unheard_of(x)", &fill).is_err());
     assert!(panels::expand("SELECT ${other}", &fill).is_err());
+}
+
+/// On empty tables, as the user who may only read: names, types and macros are right. That each has an answer after
+/// a demo is the end-to-end test's.
+#[tokio::test]
+async fn every_clickhouse_query_runs_on_the_real_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = ClickHouse::start(ClickHouseOptions::new(folder.path())).await.unwrap();
+    let (admin, reader) = (engine.endpoint(), engine.reader());
+    let mut config = config::load(None, &vec![("keys.master".into(), "env:PATH".into())]).unwrap().clickhouse;
+    config.url = admin.url.clone();
+    config.user = admin.user.clone();
+    let password = folder.path().join("admin");
+    fs::write(&password, admin.password.expose_secret()).unwrap();
+    config.password = Some(format!("file:{}", password.display()).as_str().into());
+    migrate(&config).await.unwrap();
+    let fill = Fill { from_s: 1_790_000_000, to_s: 1_790_003_600, interval_s: 15, tenant: "*" };
+    for (title, sql) in panels::queries(&read("dashboards/grafana/deskstream-overview.json"), &fill).unwrap()
+    {
+        let (url, secret) = (reader.url.as_str(), reader.password.expose_secret());
+        let answer = panels::rows(url, &reader.user, secret, &config.database, &sql).await;
+        assert!(answer.is_ok(), "{title}: {}\n{sql}", answer.unwrap_err());
+    }
+    let wrong = panels::rows(
+        reader.url.as_str(),
+        &reader.user,
+        reader.password.expose_secret(),
+        &config.database,
+        "SELECT nothing",
+    );
+    assert!(wrong.await.is_err());
+    engine.stop().await;
 }
 
 /// The data sources that the dashboard means are the ones that are provisioned.
