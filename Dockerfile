@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin deskstream && cp target/release/deskstream /deskstream
 
-FROM debian:12.11-slim
+FROM debian:12.14-slim
 # libssl3 and zlib1g: librdkafka; ca-certificates: outbound TLS. bash, for the health check, is in the image.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \

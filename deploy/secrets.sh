@@ -20,7 +20,7 @@ chmod 700 "$folder"
 chmod 755 "$folder/deskstream"
 
 # Random bytes in base64, without what would need quoting where it is not base64 that is asked for.
-password() { openssl rand -base64 33 | tr -d '/+=\n'; }
+password() { head -c 33 /dev/urandom | base64 | tr -d '/+=\n'; }
 put() {
     local path="$folder/$1" value="$2"
     if [ -s "$path" ]; then return; fi
@@ -29,12 +29,12 @@ put() {
     echo "made $path"
 }
 
-put deskstream/master "$(openssl rand -base64 32)"
+put deskstream/master "$(head -c 32 /dev/urandom | base64)"
 put deskstream/clickhouse "$(password)"
 put clickhouse-reader "$(password)"
 put grafana-admin "$(password)"
 
-digest() { printf '%s' "$(cat "$folder/$1")" | openssl dgst -sha256 -r | cut -d ' ' -f 1; }
+digest() { sha256sum "$folder/$1" | cut -d ' ' -f 1; }
 cat >"$folder/clickhouse-users.xml" <<XML
 <!-- Made by deploy/secrets.sh from the passwords beside it. -->
 <clickhouse>
