@@ -39,7 +39,8 @@ pub struct PlatformOptions {
     pub kafka_heap_mib: u32,
     /// Memory of a started ClickHouse in MiB.
     pub clickhouse_memory_mib: u32,
-    /// Remove the data at the end, even if we are killed: for tests.
+    /// Keep the data in temporary directories in place of `data_dir`, removed at the end, even if we are killed: for
+    /// tests.
     pub ephemeral: bool,
     /// Where progress goes.
     pub progress: Progress,
@@ -156,20 +157,13 @@ impl Platform {
                     .enable_all()
                     .build()
                     .expect("a runtime can be built wherever tests run");
-                let platform = runtime.block_on(async {
-                    let directory = tempfile::Builder::new()
-                        .prefix("deskstream-test-")
-                        .tempdir()
-                        .map_err(Error::file("create", std::env::temp_dir()))?;
-                    let options = PlatformOptions {
-                        ephemeral: true,
-                        kafka_heap_mib: 384,
-                        clickhouse_memory_mib: 1024,
-                        progress: Progress::silent(),
-                        ..PlatformOptions::new(directory.keep())
-                    };
-                    Self::start(options).await
-                });
+                let platform = runtime.block_on(Self::start(PlatformOptions {
+                    ephemeral: true,
+                    kafka_heap_mib: 384,
+                    clickhouse_memory_mib: 1024,
+                    progress: Progress::silent(),
+                    ..PlatformOptions::new("")
+                }));
                 // The registry lives on it until the process ends.
                 std::mem::forget(runtime);
                 platform
@@ -199,7 +193,7 @@ async fn kafka_and_registry(
                 heap_mib: options.kafka_heap_mib,
                 ephemeral: options.ephemeral,
                 progress: options.progress.clone(),
-                ..KafkaOptions::new(part(options, "kafka"))
+                ..KafkaOptions::new(part(options, "kafka")?)
             };
             let task = options.progress.task("Apache Kafka");
             let kafka = Kafka::start(own).await?;
@@ -218,7 +212,9 @@ async fn kafka_and_registry(
             let task = options.progress.task("schema registry");
             let mut own = RegistryOptions::new(&bootstrap);
             own.properties.clone_from(&options.kafka_properties);
-            own.listen = ports::loopback(registry_port(&options.data_dir)?);
+            if !options.ephemeral {
+                own.listen = ports::loopback(registry_port(&options.data_dir)?);
+            }
             let registry = Registry::start(own).await?;
             task.done(&registry.url());
             (registry.url(), Some(registry))
@@ -251,7 +247,7 @@ async fn clickhouse(options: &PlatformOptions) -> Result<(ClickHouseEndpoint, Op
         memory_mib: options.clickhouse_memory_mib,
         ephemeral: options.ephemeral,
         progress: options.progress.clone(),
-        ..ClickHouseOptions::new(part(options, "clickhouse"))
+        ..ClickHouseOptions::new(part(options, "clickhouse")?)
     };
     let task = options.progress.task("ClickHouse engine");
     let engine = ClickHouse::start(own).await?;
@@ -260,8 +256,13 @@ async fn clickhouse(options: &PlatformOptions) -> Result<(ClickHouseEndpoint, Op
     Ok((endpoint, Some(engine)))
 }
 
-fn part(options: &PlatformOptions, name: &str) -> PathBuf {
-    options.data_dir.join(name)
+fn part(options: &PlatformOptions, name: &str) -> Result<PathBuf> {
+    if !options.ephemeral {
+        return Ok(options.data_dir.join(name));
+    }
+    // Each has a directory of its own under the system's, so that each part's guard can remove it whole.
+    let directory = tempfile::Builder::new().prefix(&format!("deskstream-{name}-")).tempdir();
+    directory.map(tempfile::TempDir::keep).map_err(Error::file("create a directory in", std::env::temp_dir()))
 }
 
 /// Checks that a Kafka cluster answers a metadata request; returns how many brokers it named.

@@ -105,3 +105,49 @@ fn tests_share_one_platform_whatever_their_runtime() {
     });
     assert!(began.elapsed() < started + Duration::from_secs(30));
 }
+
+/// A child that does not outlive a failed test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The test binary plays a test run that is killed with -9.
+#[test]
+fn a_killed_test_run_leaves_neither_processes_nor_files() {
+    const ROLE: &str = "DESKSTREAM_TEST_PLATFORM_READY";
+    if let Ok(file) = std::env::var(ROLE) {
+        let platform = Platform::for_tests();
+        std::fs::write(&file, platform.kafka()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let ready = tempfile::tempdir().unwrap();
+    let file = ready.path().join("ready");
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_test_run_leaves_neither_processes_nor_files"])
+        .env(ROLE, &file)
+        .env("TMPDIR", temporary.path())
+        .spawn()
+        .unwrap();
+    let child = Ended(child);
+    let until = |what: &str, check: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !check() {
+            assert!(Instant::now() < deadline, "never: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("the platform is up", &|| std::fs::read_to_string(&file).is_ok_and(|text| !text.is_empty()));
+    let left = || std::fs::read_dir(temporary.path()).unwrap().count();
+    assert_eq!(left(), 2, "one directory for Kafka and one for ClickHouse");
+    drop(child);
+    // A guard removes its directory only after its process has ended.
+    until("all is gone", &|| left() == 0);
+}

@@ -126,6 +126,7 @@ fn unpack(archive: &Path, target: &Path, mut progress: impl FnMut(u64)) -> Resul
 }
 
 #[cfg(test)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod tests {
     use super::*;
     use crate::Progress;
