@@ -70,6 +70,7 @@ impl Setup {
             admin_run: free[1],
             admin_connect: free[2],
         };
+        setup.secret("clickhouse-reader", setup.reader.password.expose_secret())?;
         let master = setup.secret_path("master");
         if !master.exists() {
             setup.secret("master", deskstream_runtime::seal::MasterKey::generate().expose_secret())?;
@@ -171,6 +172,15 @@ impl Setup {
         line("registry", &self.registry);
         let user = &self.reader.user;
         line("ClickHouse", &format!("{} (user {user}, database deskstream)", self.reader.url));
+        let reader = self.secret_path("clickhouse-reader");
+        let ask = format!("curl -u {user}:$(cat {})", reader.display());
+        line(
+            "ask it",
+            &format!(
+                "{ask} '{}?database=deskstream' -d 'SELECT * FROM v_tickets LIMIT 3 FORMAT Vertical'",
+                self.reader.url
+            ),
+        );
         line("webhooks", &format!("http://127.0.0.1:{}/webhooks/zendesk/{{tenant}}", self.webhooks));
         line("pipeline", &format!("http://127.0.0.1:{}/metrics  /readyz", self.admin_run));
         line("connectors", &format!("http://127.0.0.1:{}/metrics  /readyz", self.admin_connect));
