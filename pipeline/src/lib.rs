@@ -15,5 +15,5 @@ mod lag;
 mod metrics;
 mod source;
 
-pub use source::RawRecord;
 pub use job::{Job, JobError, JobOptions, start};
+pub use source::RawRecord;
