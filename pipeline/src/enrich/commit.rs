@@ -32,6 +32,7 @@ const QUEUE_EPOCHS: usize = 16;
 const MAX_RECORDS: usize = 20_000;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+const DELIVERY_CHECK: Duration = Duration::from_micros(500);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// The committer had to give up; the process must end.
@@ -213,6 +214,11 @@ impl Worker {
         producer.begin_transaction().map_err(|e| classify(&producer, e))?;
         for record in &work.records {
             self.produce(&producer, record).map_err(|e| classify(&producer, e))?;
+        }
+        // The commit would wait for deliveries too, but in steps of 100 ms (rdkafka 0.39).
+        let deadline = Instant::now() + TIMEOUT;
+        while producer.in_flight_count() > 0 && Instant::now() < deadline {
+            std::thread::park_timeout(DELIVERY_CHECK);
         }
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in &work.offsets {
