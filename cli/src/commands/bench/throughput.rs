@@ -3,9 +3,9 @@
 use super::{per_second, usage};
 use crate::commands::demo::children::{Metrics, service};
 use crate::commands::demo::setup::Setup;
+use crate::commands::demo::summary::doubled_offsets;
 use crate::options::{self, ConfigOptions};
 use anyhow::bail;
-use deskstream_connectors::clickhouse::QUERIES;
 use deskstream_connectors::kafka::{EventSink, unsealed};
 use deskstream_runtime::time::now_ms;
 use deskstream_samples::tickets::Generator;
@@ -103,15 +103,7 @@ pub async fn measure(setup: &Setup, events: usize, workers: u16) -> anyhow::Resu
     }
     let (enriched_in, inserted_in) =
         (enriched_in.unwrap_or_else(|| started.elapsed()), inserted_in.unwrap_or_default());
-    let mut problems = 0;
-    for query in QUERIES.iter().filter(|q| q.name.starts_with("integrity_doubled")) {
-        let sql = format!("SELECT count() FROM ({})", query.sql);
-        let asked = query
-            .parameters()
-            .into_iter()
-            .fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
-        problems += asked.fetch_one::<u64>().await?;
-    }
+    let doubled = doubled_offsets(&client).await?;
     let used = usage::of(&[("run".to_owned(), run.pid()), ("connect".to_owned(), connect.pid())]);
     connect.stop();
     run.stop();
@@ -121,7 +113,7 @@ pub async fn measure(setup: &Setup, events: usize, workers: u16) -> anyhow::Resu
         "loaded_per_s": per_second(events, loaded),
         "enriched_per_s": per_second(events, enriched_in),
         "in_clickhouse_per_s": per_second(events, inserted_in),
-        "doubled_offsets": problems,
+        "doubled_offsets": doubled,
         "processes": used,
     }))
 }

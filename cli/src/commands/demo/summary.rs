@@ -50,6 +50,20 @@ pub struct Summary {
     pub integrity_problems: u64,
 }
 
+/// Offsets that ClickHouse holds twice.
+pub async fn doubled_offsets(client: &Client) -> Result<u64, clickhouse::error::Error> {
+    let mut doubled = 0;
+    for query in QUERIES.iter().filter(|q| q.name.starts_with("integrity_doubled")) {
+        let sql = format!("SELECT count() FROM ({})", query.sql);
+        let asked = query
+            .parameters()
+            .into_iter()
+            .fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
+        doubled += asked.fetch_one::<u64>().await?;
+    }
+    Ok(doubled)
+}
+
 impl Summary {
     /// Asks ClickHouse, the samples and the pipeline.
     pub async fn take(setup: &Setup, traffic: &Traffic) -> anyhow::Result<Self> {
@@ -76,15 +90,6 @@ impl Summary {
                 .await?;
         let applied = outcomes.get("applied").copied().unwrap_or(0);
         let finished: u64 = outcomes.values().sum();
-        let mut problems = 0;
-        for query in QUERIES.iter().filter(|q| q.name.starts_with("integrity_doubled")) {
-            let sql = format!("SELECT count() FROM ({})", query.sql);
-            let query = query
-                .parameters()
-                .into_iter()
-                .fold(client.query(&sql), |q, (name, _, value)| q.param(name, value));
-            problems += query.fetch_one::<u64>().await?;
-        }
         Ok(Self {
             webhooks_acknowledged: samples.zendesk.acknowledged,
             events_in: metrics.events,
@@ -111,7 +116,7 @@ impl Summary {
             )
             .await?,
             lag: metrics.lag,
-            integrity_problems: problems,
+            integrity_problems: doubled_offsets(client).await?,
         })
     }
 
