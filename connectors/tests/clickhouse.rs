@@ -48,6 +48,7 @@ impl World {
             batch_rows: 500,
             batch_bytes: 512 * 1024,
             batch_age: Duration::from_millis(50),
+            insert_interval: Duration::ZERO,
             buffer_bytes: 4 << 20,
             drain: Duration::from_secs(5),
             ..SinkOptions::new(&config)

@@ -128,6 +128,15 @@ impl Platform {
         self.own_clickhouse.as_mut().map_or(Ok(()), ClickHouse::check)
     }
 
+    /// The processes that were started here, by name, with their ids.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let brokers = self.own_kafka.iter().flat_map(Kafka::pids);
+        let named = brokers.map(|pid| ("kafka".to_owned(), pid));
+        named
+            .chain(self.own_clickhouse.iter().filter_map(|c| Some(("clickhouse".to_owned(), c.pid()?))))
+            .collect()
+    }
+
     /// Stops what was started here: registry and ClickHouse, then Kafka.
     pub async fn shutdown(self) {
         if let Some(registry) = self.own_registry {

@@ -1,7 +1,7 @@
 //! How many records of the events topic wait to be enriched: a gauge for dashboards and alert rules.
 
 use crate::metrics;
-use crate::source::committed_offsets;
+use crate::source::committed;
 use deskstream_runtime::Process;
 use deskstream_runtime::kafka;
 use deskstream_schemas::Topic;
@@ -24,7 +24,7 @@ pub fn watch(process: &Process, depth: Arc<AtomicI64>, partitions: i32) -> std::
             Err(error) => return tracing::error!(%error, "the lag can't be measured"),
         };
         while !process.shutdown.is_cancelled() {
-            if let Some(lag) = measure(&process, &probe, &group, &topic, partitions) {
+            if let Some(lag) = measure(&probe, &topic, partitions) {
                 depth.store(lag, Ordering::Relaxed);
                 metrics::LAG.set(lag);
             }
@@ -34,15 +34,9 @@ pub fn watch(process: &Process, depth: Arc<AtomicI64>, partitions: i32) -> std::
     Ok(())
 }
 
-fn measure(
-    process: &Process,
-    probe: &BaseConsumer,
-    group: &str,
-    topic: &str,
-    partitions: i32,
-) -> Option<i64> {
+fn measure(probe: &BaseConsumer, topic: &str, partitions: i32) -> Option<i64> {
     let all: Vec<i32> = (0..partitions).collect();
-    let committed = committed_offsets(&process.config.kafka, group, topic, &all).ok()?;
+    let committed = committed(probe, topic, &all).ok()?;
     let mut lag = 0;
     for partition in all {
         let (low, high) = kafka::watermarks(probe, topic, partition, TIMEOUT).ok()?;

@@ -82,8 +82,11 @@ pub fn consumer(config: &KafkaConfig, group: &str) -> ClientConfig {
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())
-        // The default wait of 500 ms is latency that every stage would add.
-        .set("fetch.wait.max.ms", "20")
+        // The broker answers as soon as there is a record: a short wait would only have it asked in vain, by a dozen
+        // idle consumers, fifty times a second each. (Measured on two cores: 0.3 cores for nothing.)
+        .set("fetch.wait.max.ms", "500")
+        // A full queue is looked at again after a second by default, long after it was emptied.
+        .set("fetch.queue.backoff.ms", "20")
         .set("fetch.error.backoff.ms", "100");
     client
 }

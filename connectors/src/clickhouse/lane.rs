@@ -45,7 +45,14 @@ enum State<T> {
 struct Open<T> {
     redo: Option<i64>,
     batch: Batch<T>,
-    inserting: Option<usize>,
+    inserting: Option<Inserting>,
+}
+
+/// A batch that is being inserted.
+struct Inserting {
+    bytes: usize,
+    /// When it was cut, if its age was the reason.
+    since: Option<Instant>,
 }
 
 impl<T> Lane<T> {
@@ -108,7 +115,9 @@ impl<T> Lane<T> {
     pub(super) fn bytes(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(bytes_of).sum();
         match &self.state {
-            State::Open(open) => waiting + open.batch.bytes() + open.inserting.unwrap_or(0),
+            State::Open(open) => {
+                waiting + open.batch.bytes() + open.inserting.as_ref().map_or(0, |i| i.bytes)
+            }
             State::Opening | State::Refused => waiting,
         }
     }
@@ -131,14 +140,14 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Cuts what is due. `at_end`: the partition has nothing more now, so a plan under repetition is whole; records of
+    /// Cuts what is due: a full batch, and, if `by_age`, one that has waited long enough. `at_end`: the partition has nothing more now, so a plan under repetition is whole; records of
     /// it that are missing were compacted away.
     ///
     /// The second value tells whether the range must be planned first: not if it is the plan that is being repeated.
     pub(super) fn cut(
         &mut self,
         limits: &Limits,
-        now: Instant,
+        by_age: Option<Instant>,
         at_end: bool,
         key: impl Fn(&T) -> u64,
     ) -> Option<(Cut<T>, bool)> {
@@ -153,8 +162,8 @@ impl<T> Lane<T> {
             }
             Some(_) => return None,
             None => {
-                let due =
-                    open.batch.is_full(limits) || open.batch.deadline(limits).is_some_and(|due| due <= now);
+                let due = open.batch.is_full(limits)
+                    || open.batch.deadline(limits).zip(by_age).is_some_and(|(due, now)| due <= now);
                 if !due || open.batch.is_empty() {
                     return None;
                 }
@@ -163,15 +172,13 @@ impl<T> Lane<T> {
         };
         open.redo = None;
         let cut = open.batch.cut(to, key);
-        open.inserting = Some(cut.bytes);
+        open.inserting = Some(Inserting { bytes: cut.bytes, since: by_age });
         Some((cut, plan))
     }
 
-    /// The batch under way is in ClickHouse.
-    pub(super) fn inserted(&mut self) {
-        if let Some(open) = self.opened() {
-            open.inserting = None;
-        }
+    /// The batch under way is in ClickHouse. Gives when it was cut, if its age was the reason.
+    pub(super) fn inserted(&mut self) -> Option<Instant> {
+        self.opened()?.inserting.take()?.since
     }
 }
 
@@ -202,17 +209,17 @@ mod tests {
         let now = Instant::now();
         let mut lane = lane(Start { done: -1, redo: None });
         push(&mut lane, 0, now);
-        assert!(lane.cut(&LIMITS, now, false, |_| 0).is_none(), "not full, not due");
+        assert!(lane.cut(&LIMITS, Some(now), false, |_| 0).is_none(), "not full, not due");
         push(&mut lane, 1, now);
-        let (cut, plan) = lane.cut(&LIMITS, now, false, |_| 0).unwrap();
+        let (cut, plan) = lane.cut(&LIMITS, Some(now), false, |_| 0).unwrap();
         assert!(plan);
         assert_eq!((cut.range.from, cut.range.to), (-1, 1));
         push(&mut lane, 2, now);
         push(&mut lane, 3, now);
         assert!(lane.is_full(&LIMITS));
-        assert!(lane.cut(&LIMITS, now, false, |_| 0).is_none(), "one at a time");
+        assert!(lane.cut(&LIMITS, Some(now), false, |_| 0).is_none(), "one at a time");
         lane.inserted();
-        let (cut, _) = lane.cut(&LIMITS, now, false, |_| 0).unwrap();
+        let (cut, _) = lane.cut(&LIMITS, Some(now), false, |_| 0).unwrap();
         assert_eq!((cut.range.from, cut.range.to), (1, 3));
     }
 
@@ -222,7 +229,8 @@ mod tests {
         let mut lane = lane(Start { done: 9, redo: None });
         push(&mut lane, 12, now);
         assert_eq!(lane.deadline(&LIMITS), Some(now + LIMITS.age));
-        let (cut, _) = lane.cut(&LIMITS, now + LIMITS.age, false, |_| 0).unwrap();
+        assert!(lane.cut(&LIMITS, None, false, |_| 0).is_none(), "it is another partition's turn");
+        let (cut, _) = lane.cut(&LIMITS, Some(now + LIMITS.age), false, |_| 0).unwrap();
         assert_eq!((cut.range.from, cut.range.to), (9, 12));
     }
 
@@ -232,11 +240,14 @@ mod tests {
         let mut lane = lane(Start { done: 9, redo: Some(14) });
         for offset in 10..14 {
             push(&mut lane, offset, now);
-            assert!(lane.cut(&LIMITS, now + LIMITS.age * 2, false, |_| 0).is_none(), "the plan is not whole");
+            assert!(
+                lane.cut(&LIMITS, Some(now + LIMITS.age * 2), false, |_| 0).is_none(),
+                "the plan is not whole"
+            );
         }
         push(&mut lane, 14, now);
         assert_eq!(lane.admit(15), Ok(Admission::BehindPlan));
-        let (cut, plan) = lane.cut(&LIMITS, now, false, |_| 0).unwrap();
+        let (cut, plan) = lane.cut(&LIMITS, Some(now), false, |_| 0).unwrap();
         assert!(!plan, "it is planned already");
         assert_eq!((cut.range.from, cut.range.to, cut.groups[0].1.len()), (9, 14, 5));
         assert_eq!(lane.admit(15), Ok(Admission::Next));
@@ -247,8 +258,8 @@ mod tests {
         let now = Instant::now();
         let mut lane = lane(Start { done: 9, redo: Some(14) });
         push(&mut lane, 11, now);
-        assert!(lane.cut(&LIMITS, now, false, |_| 0).is_none());
-        let (cut, plan) = lane.cut(&LIMITS, now, true, |_| 0).unwrap();
+        assert!(lane.cut(&LIMITS, Some(now), false, |_| 0).is_none());
+        let (cut, plan) = lane.cut(&LIMITS, Some(now), true, |_| 0).unwrap();
         assert_eq!((cut.range.to, plan), (14, false));
     }
 

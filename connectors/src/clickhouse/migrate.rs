@@ -58,6 +58,8 @@ migrations![
     "0013" "v_window_1h",
     "0014" "v_window_1d",
     "0015" "v_alert_episodes",
+    "0016" "lighter_text",
+    "0017" "lighter_ticket_text",
 ];
 
 const fn number(text: &str) -> u32 {

@@ -36,6 +36,13 @@ const CONSUME_RETRY: Duration = Duration::from_millis(500);
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
 
+/// After an insert that was not full, ClickHouse has this many times as long for other work before the next such
+/// insert: the busier it is, the fewer and larger the inserts become.
+const REST: u32 = 8;
+
+/// But no longer than this.
+const MOST_REST: Duration = Duration::from_secs(1);
+
 /// Records taken between two looks at what is due.
 const STEP: usize = 512;
 
@@ -64,6 +71,8 @@ pub struct SinkOptions {
     pub batch_bytes: usize,
     /// The longest a record waits for others.
     pub batch_age: Duration,
+    /// The shortest time between two inserts of one table that are not full.
+    pub insert_interval: Duration,
     /// The most bytes a sink holds; beyond this its partitions wait.
     pub buffer_bytes: usize,
     /// Inserts of one table at the same time.
@@ -82,7 +91,8 @@ impl SinkOptions {
             batch_rows: clickhouse.batch_rows.min(500_000),
             batch_bytes: clickhouse.batch_bytes.0.min(128 << 20),
             batch_age: clickhouse.batch_age,
-            buffer_bytes: clickhouse.batch_bytes.0.saturating_mul(4),
+            insert_interval: clickhouse.insert_interval,
+            buffer_bytes: clickhouse.batch_bytes.0.saturating_mul(3),
             inserts: 2,
             drain: Duration::from_secs(10),
         }
@@ -94,6 +104,10 @@ pub struct TableSink<T: Table> {
     deliver: Arc<Deliver>,
     decoder: Decoder<T>,
     limits: Limits,
+    /// Partitions whose batches are due by age take turns: each insert makes a part that must be merged, so their
+    /// number must not grow with that of the partitions.
+    insert_interval: Duration,
+    next_by_age: Instant,
     buffer_bytes: usize,
     drain: Duration,
     /// Records of a compacted topic may vanish from a range that was planned.
@@ -166,6 +180,8 @@ impl<T: Table> TableSink<T> {
             }),
             decoder: Decoder::new(Arc::clone(&process.registry)),
             limits: Limits { rows: options.batch_rows, bytes: options.batch_bytes, age: options.batch_age },
+            insert_interval: options.insert_interval,
+            next_by_age: Instant::now(),
             buffer_bytes: options.buffer_bytes,
             drain: options.drain,
             compacted: matches!(kind.cleanup(), Cleanup::Compact | Cleanup::CompactDelete(_)),
@@ -279,7 +295,13 @@ impl<T: Table> TableSink<T> {
             Ended::Delivered(partition, id, outcome) => {
                 let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.id == id) else { return };
                 match outcome {
-                    Ok(()) => lane.inserted(),
+                    Ok(()) => {
+                        if let Some(since) = lane.inserted() {
+                            let now = Instant::now();
+                            self.next_by_age =
+                                self.next_by_age.max(now + ((now - since) * REST).min(MOST_REST));
+                        }
+                    }
                     Err(Abandoned) => {
                         tracing::debug!(table = T::TABLE, partition, "batch left to whoever comes next");
                     }
@@ -293,16 +315,26 @@ impl<T: Table> TableSink<T> {
     fn advance(&mut self) -> Instant {
         let now = Instant::now();
         let mut wake = now + Duration::from_secs(1);
+        let due = self
+            .lanes
+            .iter()
+            .filter_map(|(partition, lane)| Some((lane.deadline(&self.limits)?, *partition)));
+        let oldest = due.min().filter(|(due, _)| *due <= now && self.next_by_age <= now);
         for (&partition, lane) in &mut self.lanes {
+            let turn = oldest.is_some_and(|(_, oldest)| oldest == partition);
             loop {
                 let took = take_waiting(&self.decoder, &self.deliver, partition, lane, &self.limits);
                 let at_end = lane.at_end && lane.waiting.is_empty() && self.compacted;
-                let Some((cut, plan)) = lane.cut(&self.limits, now, at_end, T::partition_key) else {
+                let Some((cut, plan)) = lane.cut(&self.limits, turn.then_some(now), at_end, T::partition_key)
+                else {
                     if !took {
                         break;
                     }
                     continue;
                 };
+                if turn {
+                    self.next_by_age = now + self.insert_interval;
+                }
                 let (deliver, id, cancel) = (Arc::clone(&self.deliver), lane.id, lane.cancel.clone());
                 self.tasks.spawn(async move {
                     Ended::Delivered(partition, id, deliver.deliver(partition, cut, plan, cancel).await)
@@ -311,9 +343,9 @@ impl<T: Table> TableSink<T> {
             if lane.is_open() && !lane.waiting.is_empty() {
                 wake = wake.min(now + SCHEMA_RETRY);
             }
-            if let Some(deadline) = lane.deadline(&self.limits) {
-                wake = wake.min(deadline);
-            }
+        }
+        if let Some(due) = self.lanes.values().filter_map(|lane| lane.deadline(&self.limits)).min() {
+            wake = wake.min(due.max(self.next_by_age));
         }
         self.hold_back();
         wake

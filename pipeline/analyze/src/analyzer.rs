@@ -5,15 +5,11 @@ use std::{path::Path, sync::Arc};
 use crate::{
     features::{Features, window},
     language::{Language, Sample, UNDETERMINED, detect},
-    model::{Head, HeadModel, Model, ModelError},
+    model::{Head, HeadModel, Memo, Model, ModelError},
     summary::summarise,
 };
 
-/// Keeps the embedded weights on a cache line boundary.
-#[repr(C, align(64))]
-struct Aligned<T: ?Sized>(T);
-
-static SHIPPED: &Aligned<[u8]> = &Aligned(*include_bytes!("../model/tickets.dsm"));
+static SHIPPED: &[u8] = include_bytes!("../model/tickets.dsm");
 
 /// The label map the shipped model was trained with.
 pub const SHIPPED_LABEL_MAP: &str = include_str!("../model/label_map.toml");
@@ -54,6 +50,7 @@ pub struct Analysis {
 #[derive(Debug, Default)]
 pub struct Scratch {
     features: Features,
+    memo: Memo,
     sums: Vec<i32>,
     /// Sums of the words of each sentence, one sentence after the other.
     sentence_sums: Vec<i32>,
@@ -73,7 +70,7 @@ impl Analyzer {
     /// # Errors
     /// None in a program that passed its tests; the file is validated like any other.
     pub fn shipped() -> Result<Self, ModelError> {
-        Ok(Analyzer { model: Model::from_static(&SHIPPED.0)? })
+        Ok(Analyzer { model: Model::from_bytes(SHIPPED)? })
     }
 
     /// Reads and validates a model file.
@@ -147,7 +144,7 @@ impl Analyzer {
     pub fn score(&self, subject: &str, body: &str, scratch: &mut Scratch) -> bool {
         let params = &self.model.header().features;
         let max = params.max_bytes as usize;
-        let Scratch { features, sums, sentence_sums, probabilities, .. } = scratch;
+        let Scratch { features, memo, sums, sentence_sums, probabilities, .. } = scratch;
         features.clear();
         // the body goes last but for its far end: the sentences kept are those of the body's start
         features.add(window(subject, max).0, params);
@@ -163,7 +160,7 @@ impl Analyzer {
         sums.resize(width, 0);
         sentence_sums.clear();
         sentence_sums.resize(features.sentences.len() * width, 0);
-        self.model.accumulate(&features.grams, sums);
+        self.model.accumulate_parts(features, memo, sums);
         let mut done = 0;
         for (sentence, here) in features.sentences.iter().zip(sentence_sums.chunks_exact_mut(width)) {
             let (first, end) = (sentence.first_word as usize, sentence.end_word as usize);

@@ -24,11 +24,13 @@ pub struct Language {
 pub const UNDETERMINED: Language = Language { code: "und", confidence: 0.0 };
 
 /// Bytes of cleaned text that are looked at: accuracy is flat beyond, cost is not.
-const SAMPLE: usize = 192;
+const SAMPLE: usize = 128;
 /// Bytes of text read to find them: what lies behind a long log or table is not looked for.
 const READ: usize = 1024;
 /// A body with fewer letters than this is sampled together with its subject.
 const ENOUGH: usize = 60;
+/// Each half of a sample with so many letters can be judged alone.
+const HALVES: usize = 96;
 /// Latin text with fewer letters than this is `und`: "ok", "SOS", "A4".
 const MIN_LETTERS: usize = 5;
 
@@ -239,7 +241,7 @@ fn latin_language(sample: &Sample, share: f32) -> Language {
     let text = sample.text.trim();
     // two halves that agree need no third opinion
     let split = sample.half.min(text.len());
-    let halves = (split > 0 && sample.letters >= 2 * ENOUGH).then(|| {
+    let halves = (split > 0 && sample.letters >= HALVES).then(|| {
         let (a, b) = text.split_at(split);
         (whichlang::detect_language(a), whichlang::detect_language(b))
     });
@@ -248,7 +250,7 @@ fn latin_language(sample: &Sample, share: f32) -> Language {
         _ => (whichlang::detect_language(text), false),
     };
     let Some(code) = latin_code(lang) else { return UNDETERMINED };
-    let confidence = if sample.letters >= 2 * ENOUGH && !agreed { 0.85 } else { short(sample.letters) };
+    let confidence = if sample.letters >= HALVES && !agreed { 0.85 } else { short(sample.letters) };
     Language { code, confidence: confidence * share }
 }
 

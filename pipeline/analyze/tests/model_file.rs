@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 fn shipped() -> (ModelHeader, Vec<u8>) {
     let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/model/tickets.dsm")).unwrap();
-    let header = Model::from_bytes(bytes.clone()).unwrap().header().clone();
+    let header = Model::from_bytes(&bytes).unwrap().header().clone();
     (header, bytes)
 }
 
@@ -42,7 +42,7 @@ fn the_shipped_file_fits_the_repository_and_opens_from_disk() {
 #[test]
 fn encode_and_load_round_trip() {
     let (header, table) = small();
-    let model = Model::from_bytes(Model::encode(&header, &table).unwrap()).unwrap();
+    let model = Model::from_bytes(&Model::encode(&header, &table).unwrap()).unwrap();
     assert_eq!(model.header(), &header);
 }
 
@@ -51,12 +51,12 @@ fn files_that_are_no_model_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(Analyzer::open(&dir.path().join("missing")), Err(ModelError::Read { .. })));
     for bytes in [&b""[..], b"DSKMODE", b"{\"json\": true}", b"PK\x03\x04 and so on"] {
-        assert!(matches!(Model::from_bytes(bytes.to_vec()), Err(ModelError::NotAModel)));
+        assert!(matches!(Model::from_bytes(bytes), Err(ModelError::NotAModel)));
     }
-    assert!(matches!(Model::from_bytes(b"DSKMODEL".to_vec()), Err(ModelError::Length { .. })));
+    assert!(matches!(Model::from_bytes(b"DSKMODEL"), Err(ModelError::Length { .. })));
     let mut other = small_file();
     other[8] = 2;
-    let error = Model::from_bytes(other).unwrap_err();
+    let error = Model::from_bytes(&other).unwrap_err();
     assert!(matches!(error, ModelError::Version { found: 2, supported: 1 }));
     assert!(error.to_string().contains("deskstream train"));
 }
@@ -65,11 +65,11 @@ fn files_that_are_no_model_are_refused() {
 fn a_file_cut_off_or_longer_is_refused() {
     let file = small_file();
     for len in (0..file.len()).step_by(7).chain([file.len() - 1]) {
-        assert!(Model::from_bytes(file[..len].to_vec()).is_err(), "{len}");
+        assert!(Model::from_bytes(&file[..len]).is_err(), "{len}");
     }
     let mut longer = file;
     longer.push(0);
-    assert!(matches!(Model::from_bytes(longer), Err(ModelError::Length { .. })));
+    assert!(matches!(Model::from_bytes(&longer), Err(ModelError::Length { .. })));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn every_flipped_bit_of_the_shipped_file_is_noticed() {
     for at in places {
         let mut broken = bytes.clone();
         broken[at] ^= 1 << (at % 8);
-        assert!(Model::from_bytes(broken).is_err(), "bit {} of byte {at}", at % 8);
+        assert!(Model::from_bytes(&broken).is_err(), "bit {} of byte {at}", at % 8);
     }
 }
 
@@ -127,7 +127,7 @@ proptest! {
             let head = b"DSKMODEL\x01\x00\x00\x00";
             bytes.splice(..bytes.len().min(12), head.iter().copied());
         }
-        prop_assert!(Model::from_bytes(bytes).is_err());
+        prop_assert!(Model::from_bytes(&bytes).is_err());
     }
 
     #[test]
@@ -135,6 +135,6 @@ proptest! {
         let mut file = small_file();
         let at = at % file.len();
         file[at] ^= change;
-        prop_assert!(Model::from_bytes(file).is_err());
+        prop_assert!(Model::from_bytes(&file).is_err());
     }
 }

@@ -61,7 +61,7 @@ fn it_learns_what_the_labels_say_and_fails_on_shuffled_ones() {
     let (accuracy, majority) = root_cause(&trained);
     assert!(accuracy >= 0.95 && majority < 0.5, "accuracy {accuracy}, majority {majority}");
 
-    let analyzer = Analyzer::from_model(Model::from_bytes(trained.model.clone()).unwrap());
+    let analyzer = Analyzer::from_model(Model::from_bytes(&trained.model).unwrap());
     let answer = analyzer.analyze("", "the courier is late with my parcel", &mut Scratch::default());
     assert_eq!((&*answer.root_cause.name, answer.root_cause.abstained), ("delivery", false));
     assert!(trained.card.contains("own data") && trained.metrics.contains("\"confusion\""));

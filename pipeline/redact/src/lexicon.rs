@@ -4,7 +4,7 @@
 //! or digit stands before it, and, unless it is listed as a stem, no letter behind it: `tel` must not be found in
 //! `hotel` or `tell`, while `telefon` should be found in `Telefonnummer`.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
 
 use crate::mask;
 
@@ -148,6 +148,8 @@ const WORDS: &[(Word, bool, &[&str])] = &[
 ];
 
 pub(crate) struct Lexicon {
+    openings: Openings,
+    /// Asked only where a word may begin: it is larger than the caches, and most of a text begins none.
     automaton: AhoCorasick,
     entries: Vec<(Word, bool)>,
 }
@@ -169,39 +171,123 @@ impl Lexicon {
         }
         let automaton = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::DFA))
+            .start_kind(StartKind::Anchored)
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .prefilter(false)
             .build(&patterns)
             .expect("a few hundred constant patterns stay far below the automaton's limits");
-        Self { automaton, entries }
+        Self { openings: Openings::of(&patterns), automaton, entries }
     }
 
     /// Fills `hits` with the words of `text`, in order.
     pub(crate) fn scan(&self, text: &str, hits: &mut Vec<Hit>) {
         hits.clear();
         let bytes = text.as_bytes();
-        for found in self.automaton.find_iter(bytes) {
-            let (word, whole) = self.entries[found.pattern().as_usize()];
-            let (start, end) = (found.start(), found.end());
-            let attached = start > 0 && (is_word(bytes[start - 1]) || mask::ends_at(bytes, start));
-            if is_word(bytes[start]) && attached {
+        let mut at = 0;
+        // A word that was taken; and whether the byte before is part of a word.
+        let (mut taken, mut inside) = (0, false);
+        while let Some(&byte) = bytes.get(at) {
+            let start = at;
+            at += 1;
+            let attached = std::mem::replace(&mut inside, is_word(byte)) && is_word(byte);
+            if attached || !self.openings.may_open(&bytes[start..]) || start < taken {
                 continue;
             }
-            if whole
-                && is_word(bytes[end - 1])
-                && (bytes.get(end).is_some_and(|&b| is_word(b) && !b.is_ascii_digit())
-                    || mask::starts_at(bytes, end))
-            {
-                continue;
+            if let Some(hit) = self.word_at(bytes, start) {
+                taken = hit.end as usize;
+                hits.push(hit);
             }
-            // The word PHONE in [PHONE] says nothing about the number behind it.
-            if mask::holds(bytes, start) {
-                continue;
-            }
-            hits.push(Hit { start: start as u32, end: end as u32, word });
         }
     }
+
+    /// The longest word of the lexicon that stands at `start`, whose left side was looked at already.
+    fn word_at(&self, bytes: &[u8], start: usize) -> Option<Hit> {
+        let input = Input::new(bytes).range(start..).anchored(Anchored::Yes);
+        let found = self.automaton.find(input)?;
+        let (word, whole) = self.entries[found.pattern().as_usize()];
+        let end = found.end();
+        if is_word(bytes[start]) && mask::ends_at(bytes, start) {
+            return None;
+        }
+        if whole
+            && is_word(bytes[end - 1])
+            && (bytes.get(end).is_some_and(|&b| !may_follow(b)) || mask::starts_at(bytes, end))
+        {
+            return None;
+        }
+        // The word PHONE in [PHONE] says nothing about the number behind it.
+        if mask::holds(bytes, start) {
+            return None;
+        }
+        Some(Hit { start: start as u32, end: end as u32, word })
+    }
+}
+
+/// How words of the lexicon begin, as sets of hashes small enough to stay in the cache.
+struct Openings {
+    /// First three bytes of longer words.
+    three: Set,
+    /// Words of two bytes.
+    two: Set,
+    /// Words of one byte.
+    one: Set,
+}
+
+impl Openings {
+    /// Shorter words are assumed to be whole ones.
+    fn of(patterns: &[&str]) -> Self {
+        let mut openings = Self { three: Set([0; 256]), two: Set([0; 256]), one: Set([0; 256]) };
+        for pattern in patterns {
+            match *pattern.as_bytes() {
+                [a, b, c, ..] => openings.three.add(hash(a, b, c)),
+                [a, b] => openings.two.add(hash(a, b, 0)),
+                [a] => openings.one.add(hash(a, 0, 0)),
+                [] => {}
+            }
+        }
+        openings
+    }
+
+    /// Whether a word of the lexicon may stand at the beginning of `bytes`.
+    #[inline(always)]
+    fn may_open(&self, bytes: &[u8]) -> bool {
+        let ends = |at: usize| bytes.get(at).is_none_or(|&b| may_follow(b));
+        let first = bytes.first().copied().unwrap_or_default();
+        let second = bytes.get(1).copied().unwrap_or_default();
+        if let Some(&third) = bytes.get(2)
+            && self.three.has(hash(first, second, third))
+        {
+            return true;
+        }
+        (ends(2) && self.two.has(hash(first, second, 0))) || (ends(1) && self.one.has(hash(first, 0, 0)))
+    }
+}
+
+struct Set([u64; 256]);
+
+impl Set {
+    fn add(&mut self, hash: usize) {
+        self.0[hash / 64] |= 1 << (hash % 64);
+    }
+
+    #[inline(always)]
+    fn has(&self, hash: usize) -> bool {
+        self.0[hash / 64] & (1 << (hash % 64)) != 0
+    }
+}
+
+/// Of three bytes without case, below 2^14. Setting the bit 0x20 makes capitals small; the few other characters
+/// that it maps upon each other only let the automaton be asked in vain.
+#[inline(always)]
+fn hash(first: u8, second: u8, third: u8) -> usize {
+    let key = u32::from_le_bytes([first | 0x20, second | 0x20, third | 0x20, 0]);
+    (key.wrapping_mul(0x9E37_79B1) >> 18) as usize // 2^32 / golden ratio (Knuth, TAOCP 6.4)
+}
+
+/// Whether a whole word may end before this byte.
+fn may_follow(byte: u8) -> bool {
+    !is_word(byte) || byte.is_ascii_digit()
 }
 
 /// Letters and digits; every non-ASCII byte counts as part of a letter. `_` and `-` separate, so that `password`
@@ -236,6 +322,14 @@ mod tests {
     fn ignores_its_own_masks() {
         assert_eq!(words("[PHONE] [PASSPORT] [SECRET] [PASSPORT ****1234]"), []);
         assert_eq!(words("[phone] PASSPORT]"), [Word::Phone, Word::Passport]);
+    }
+
+    #[test]
+    fn short_words_are_whole_words() {
+        let short = |words: &[&str]| words.iter().any(|word| word.len() < 3);
+        for &(word, whole, words) in WORDS {
+            assert!(whole == WHOLE || !short(words), "{word:?}: openings hold stems of three bytes or more");
+        }
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub fn committed_offsets(
     partitions: &[i32],
 ) -> Result<BTreeMap<i32, (i64, String)>, AssignError> {
     let probe: BaseConsumer = kafka::consumer(config, group).create().map_err(error(topic))?;
+    committed(&probe, topic, partitions)
+}
+
+/// As [`committed_offsets`], by a consumer of the group.
+pub fn committed(
+    probe: &BaseConsumer,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, (i64, String)>, AssignError> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
         list.add_partition(topic, *partition);

@@ -87,6 +87,8 @@ pub struct ClickHouseConfig {
     pub batch_bytes: ByteSize,
     #[serde(with = "humantime_serde")]
     pub batch_age: Duration,
+    #[serde(with = "humantime_serde")]
+    pub insert_interval: Duration,
 }
 
 #[derive(Debug, Clone, Deserialize)]

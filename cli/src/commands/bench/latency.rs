@@ -1,8 +1,7 @@
 //! From webhook to `enriched` and to write-back at a fixed rate, against the sample helpdesks without rate limits.
 
-use super::usage;
+use super::Place;
 use crate::commands::demo::children::{Children, Traffic};
-use crate::commands::demo::setup::Setup;
 use crate::commands::demo::summary::Summary;
 use deskstream_embedded::Progress;
 use serde_json::{Value, json};
@@ -11,10 +10,12 @@ use std::time::{Duration, Instant};
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// Runs the traffic, waits for what is on its way, asks ClickHouse.
-pub async fn measure(setup: &Setup, rate: f64, seconds: u64, workers: u16) -> anyhow::Result<Value> {
+pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<Value> {
+    let setup = &place.setup;
     let flags = ["--no-limits", "--follow-ups=0", "--concurrency=64"];
-    let mut children = Children::start(setup, &Progress::silent(), workers, &flags).await?;
+    let mut children = Children::start(setup, &Progress::silent(), place.workers, &flags).await?;
     let traffic = Traffic::new(children.samples());
+    let meter = place.meter(children.pids());
     traffic.rate(rate).await?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     traffic.rate(0.0).await?;
@@ -27,7 +28,7 @@ pub async fn measure(setup: &Setup, rate: f64, seconds: u64, workers: u16) -> an
         children.revive()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
-    let used = usage::of(&children.pids());
+    let used = meter.read(usize::try_from(summary.enriched)?);
     tokio::task::spawn_blocking(move || children.stop()).await?;
     Ok(json!({
         "webhooks_per_s": rate,

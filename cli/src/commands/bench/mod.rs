@@ -2,11 +2,13 @@
 //!
 //! * `stages`: each step of `enrich` alone, on one core.
 //! * `throughput`: from a preloaded `events` topic to committed `enriched` and to ClickHouse.
+//! * `soak`: minutes of traffic as fast as it is taken: what is sustained, and whether memory stays flat.
 //! * `webhooks`: signed requests that are acknowledged durably.
 //! * `latency`: from webhook to `enriched` and to write-back at a fixed rate.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 mod latency;
+mod soak;
 mod stages;
 mod throughput;
 mod usage;
@@ -20,7 +22,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to measure.
-    #[arg(value_enum, default_values_t = [What::Stages, What::Throughput, What::Webhooks, What::Latency])]
+    #[arg(value_enum, default_values_t = [What::Stages, What::Throughput, What::Soak, What::Webhooks, What::Latency])]
     what: Vec<What>,
 
     /// Events of the throughput measurement.
@@ -39,6 +41,10 @@ pub struct Args {
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     seconds: u64,
 
+    /// Seconds of the soak.
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    soak_seconds: u64,
+
     /// Print JSON only.
     #[arg(long)]
     json: bool,
@@ -48,8 +54,25 @@ pub struct Args {
 enum What {
     Stages,
     Throughput,
+    Soak,
     Webhooks,
     Latency,
+}
+
+/// Where a measurement takes place.
+struct Place {
+    setup: Setup,
+    /// Processes of the platform, by name.
+    platform: Vec<(String, u32)>,
+    workers: u16,
+}
+
+impl Place {
+    /// Counts what these processes, the platform's and this one use from now on.
+    fn meter(&self, processes: Vec<(String, u32)>) -> usage::Meter {
+        let generator = ("bench".to_owned(), std::process::id());
+        usage::Meter::start(processes.into_iter().chain(self.platform.iter().cloned()).chain([generator]))
+    }
 }
 
 /// Measures what was asked for, each on a platform of its own.
@@ -65,13 +88,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         options.ephemeral = true;
         let platform = Platform::start(options).await?;
         let setup = Setup::write(folder.path(), &platform)?;
+        let place = Place { setup, platform: platform.processes(), workers: args.workers };
         let (name, result) = match what {
-            What::Stages => ("stages", stages::measure(&setup).await),
-            What::Throughput => ("throughput", throughput::measure(&setup, args.events, args.workers).await),
-            What::Webhooks => ("webhooks", webhooks::measure(&setup, args.seconds, args.workers).await),
-            What::Latency => {
-                ("latency", latency::measure(&setup, args.rate, args.seconds, args.workers).await)
-            }
+            What::Stages => ("stages", stages::measure(&place.setup).await),
+            What::Throughput => ("throughput", throughput::measure(&place, args.events).await),
+            What::Soak => ("soak", soak::measure(&place, args.soak_seconds).await),
+            What::Webhooks => ("webhooks", webhooks::measure(&place, args.seconds).await),
+            What::Latency => ("latency", latency::measure(&place, args.rate, args.seconds).await),
         };
         platform.shutdown().await;
         let result = result?;

@@ -1,8 +1,7 @@
 //! How many signed webhooks are acknowledged durably in a second, with the load generator on the same machine.
 
-use super::usage;
+use super::Place;
 use crate::commands::demo::children::Children;
-use crate::commands::demo::setup::Setup;
 use deskstream_embedded::Progress;
 use deskstream_samples::zendesk::sign;
 use futures::future::try_join_all;
@@ -15,8 +14,9 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: usize = 64;
 
 /// Sends as fast as answers come, over a set number of connections.
-pub async fn measure(setup: &Setup, seconds: u64, workers: u16) -> anyhow::Result<Value> {
-    let children = Children::start(setup, &Progress::silent(), workers, &["--no-limits"]).await?;
+pub async fn measure(place: &Place, seconds: u64) -> anyhow::Result<Value> {
+    let setup = &place.setup;
+    let children = Children::start(setup, &Progress::silent(), place.workers, &["--no-limits"]).await?;
     let tenant = children.samples().tenants[0].clone();
     let secret = tenant.webhook_secret.clone().unwrap_or_default();
     let url = format!("http://127.0.0.1:{}/webhooks/zendesk/{}", setup.webhooks, tenant.tenant);
@@ -24,6 +24,7 @@ pub async fn measure(setup: &Setup, seconds: u64, workers: u16) -> anyhow::Resul
     let (accepted, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let client = reqwest::Client::builder().pool_max_idle_per_host(CONNECTIONS).build()?;
     let until = Instant::now() + Duration::from_secs(seconds);
+    let meter = place.meter(children.pids());
     let started = Instant::now();
     let loops = (0..CONNECTIONS).map(|lane| {
         let (secret, accepted, refused) = (Arc::clone(&secret), Arc::clone(&accepted), Arc::clone(&refused));
@@ -49,9 +50,9 @@ pub async fn measure(setup: &Setup, seconds: u64, workers: u16) -> anyhow::Resul
     });
     try_join_all(loops).await?;
     let elapsed = started.elapsed();
-    let used = usage::of(&children.pids());
-    tokio::task::spawn_blocking(move || children.stop()).await?;
     let accepted = usize::try_from(accepted.load(Ordering::Relaxed))?;
+    let used = meter.read(accepted);
+    tokio::task::spawn_blocking(move || children.stop()).await?;
     Ok(json!({
         "connections": CONNECTIONS,
         "acknowledged_per_s": super::per_second(accepted, elapsed),

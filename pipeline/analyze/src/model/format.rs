@@ -50,8 +50,11 @@ pub(super) fn encode(header: &ModelHeader, table: &[i8]) -> Result<Vec<u8>, Mode
     Ok(out)
 }
 
-/// Checks a whole file; returns its header, its version string and where the table lies.
-pub(super) fn parse(bytes: &[u8]) -> Result<(ModelHeader, String, Range<usize>), ModelError> {
+/// A file's header, its version string and where the table lies.
+pub(super) type Parsed = (ModelHeader, String, Range<usize>);
+
+/// Checks a whole file.
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, ModelError> {
     let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     if bytes.get(..8) != Some(MAGIC) {
         return Err(ModelError::NotAModel);

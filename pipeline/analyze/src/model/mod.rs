@@ -6,15 +6,23 @@
 
 mod error;
 mod format;
+mod memo;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use error::ModelError;
 pub use format::FORMAT_VERSION;
+pub(crate) use memo::Memo;
 
-use crate::features::FeatureParams;
+use crate::features::{FeatureParams, Features};
 
 /// The questions a model answers about a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,38 +100,26 @@ pub struct ModelHeader {
     pub trained_on: Vec<String>,
 }
 
-#[derive(Debug)]
-enum Bytes {
-    Static(&'static [u8]),
-    Owned(Box<[u8]>),
-}
-
 /// A validated model.
 #[derive(Debug)]
 pub struct Model {
+    /// Tells loaded models apart within this process.
+    id: u64,
     header: ModelHeader,
     version: String,
-    bytes: Bytes,
-    table: std::ops::Range<usize>,
+    table: Box<[u8]>,
 }
 
 impl Model {
-    /// Takes a whole model file that lives as long as the program.
-    ///
-    /// # Errors
-    /// Everything [`ModelError`] names but `Read`.
-    pub fn from_static(bytes: &'static [u8]) -> Result<Self, ModelError> {
-        let (header, version, table) = format::parse(bytes)?;
-        Ok(Model { header, version, bytes: Bytes::Static(bytes), table })
-    }
-
     /// Takes a whole model file.
     ///
     /// # Errors
     /// Everything [`ModelError`] names but `Read`.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ModelError> {
-        let (header, version, table) = format::parse(&bytes)?;
-        Ok(Model { header, version, bytes: Bytes::Owned(bytes.into_boxed_slice()), table })
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        static LOADED: AtomicU64 = AtomicU64::new(1);
+        let (header, version, table) = format::parse(bytes)?;
+        let id = LOADED.fetch_add(1, Ordering::Relaxed);
+        Ok(Model { id, header, version, table: bytes[table].into() })
     }
 
     /// Reads a model file. It is read, not mapped: the checksum touches every byte in any case, and a mapping
@@ -137,7 +133,7 @@ impl Model {
         if size > format::MAX_FILE {
             return Err(ModelError::TooLarge { bytes: size, limit: format::MAX_FILE });
         }
-        Self::from_bytes(std::fs::read(path).map_err(read)?)
+        Self::from_bytes(&std::fs::read(path).map_err(read)?)
     }
 
     /// Encodes a model file.
@@ -169,10 +165,34 @@ impl Model {
     }
 
     pub(crate) fn table(&self) -> &[u8] {
-        match &self.bytes {
-            Bytes::Static(bytes) => &bytes[self.table.clone()],
-            Bytes::Owned(bytes) => &bytes[self.table.clone()],
+        &self.table
+    }
+
+    /// Adds the rows of all words' parts to `sums`, remembering what a word adds.
+    pub(crate) fn accumulate_parts(&self, features: &Features, memo: &mut Memo, sums: &mut [i32]) {
+        let width = usize::from(self.header.row_width);
+        memo.belong_to(self.id, width);
+        match width {
+            8 => self.parts::<8>(features, memo, sums),
+            16 => self.parts::<16>(features, memo, sums),
+            24 => self.parts::<24>(features, memo, sums),
+            32 => self.parts::<32>(features, memo, sums),
+            40 => self.parts::<40>(features, memo, sums),
+            48 => self.parts::<48>(features, memo, sums),
+            64 => self.parts::<64>(features, memo, sums),
+            _ => {
+                let mut rows = Vec::new();
+                features.spelled.iter().for_each(|w| features.parts_of(*w, &self.header.features, &mut rows));
+                accumulate_any(self.table(), width, &rows, sums);
+            }
         }
+    }
+
+    fn parts<const W: usize>(&self, features: &Features, memo: &mut Memo, sums: &mut [i32]) {
+        let table = self.table();
+        memo.accumulate::<W>(features, &self.header.features, sums, |rows, sums| {
+            accumulate::<W>(table, rows, sums);
+        });
     }
 
     /// Adds the table's rows to `sums`, one sum per column.

@@ -240,7 +240,7 @@ pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained,
     progress(Step::Measuring);
     let header = calibrate(header, &table, &map, &examples, &split)?;
     let model = Model::encode(&header, &table)?;
-    let analyzer = Analyzer::from_model(Model::from_bytes(model.clone())?);
+    let analyzer = Analyzer::from_model(Model::from_bytes(&model)?);
     let test = evaluate(&analyzer, split.test.iter().map(|&i| &examples[i]), &map, || ());
     let measured = if config.measure.is_empty() {
         None
@@ -290,7 +290,9 @@ impl Corpus {
             for part in [window(&e.subject, max).0, window(&e.body, max).1, window(&e.body, max).0] {
                 features.add(part, &config.features);
             }
-            rows.push(features.words.iter().chain(&features.grams).copied());
+            let mut all = features.words.clone();
+            features.spelled.iter().for_each(|word| features.parts_of(*word, &config.features, &mut all));
+            rows.push(all.into_iter());
             texts += 1;
             texts - 1
         };
@@ -408,7 +410,7 @@ fn calibrate(
     split: &Split,
 ) -> Result<ModelHeader, TrainError> {
     let judge = |header: &ModelHeader| -> Result<[Vec<Judged>; Head::ALL.len()], TrainError> {
-        let analyzer = Analyzer::from_model(Model::from_bytes(Model::encode(header, table)?)?);
+        let analyzer = Analyzer::from_model(Model::from_bytes(&Model::encode(header, table)?)?);
         let mut scratch = Scratch::default();
         let mut out: [Vec<Judged>; Head::ALL.len()] = Default::default();
         for e in split.dev.iter().map(|&i| &examples[i]) {
