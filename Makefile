@@ -31,10 +31,13 @@ test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
 	$(TARGET)/debug/deskstream doctor --fix
 	cargo test --workspace --no-fail-fast $(ARGS)
 
-bench: tools ## Measure stages, throughput, webhooks, latency (ARGS="throughput --events 100000" for one)
+bench: tools ## Measure stages, throughput, soak, webhooks, latency (ARGS="throughput --events 100000" for one)
 	cargo build --release --bins
 	@$(TARGET)/release/deskstream doctor --fix
 	@$(TARGET)/release/deskstream bench $(ARGS)
+	@# What the stages allocate: counted in a test, which also holds it to that.
+	cargo build --bins
+	cargo test --quiet -p deskstream-pipeline --test allocations -- --nocapture
 
 fmt: ## Format the code
 	cargo fmt --all

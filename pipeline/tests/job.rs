@@ -1,9 +1,9 @@
 //! The job against a real Kafka broker and schema registry.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
+mod support;
+
 use deskstream_pipeline::{Job, JobOptions, alerts};
-use deskstream_runtime::config::{self, Config};
 use deskstream_runtime::{Process, kafka, time::now_ms};
 use deskstream_schemas::*;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,45 +13,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::Bed;
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A broker and a registry; each test has topics of its own by prefix.
-struct Bed {
-    kafka: Kafka,
-    registry: Registry,
-    dir: tempfile::TempDir,
-}
-
-impl Bed {
-    async fn start() -> Self {
-        deskstream_runtime::install_crypto_provider();
-        let dir = tempfile::tempdir().unwrap();
-        let kafka = Kafka::start(KafkaOptions::new(dir.path().join("kafka"))).await.unwrap();
-        let registry = Registry::start(RegistryOptions::new(kafka.bootstrap())).await.unwrap();
-        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-        std::fs::write(dir.path().join("master"), key).unwrap();
-        Self { kafka, registry, dir }
-    }
-
-    fn config(&self, prefix: &str) -> Config {
-        let set = |k: &str, v: String| (k.to_owned(), v);
-        let overrides = vec![
-            set("kafka.bootstrap", self.kafka.bootstrap()),
-            set("kafka.topic_prefix", format!("{prefix}.")),
-            set("registry.url", self.registry.url()),
-            set("keys.master", format!("file:{}", self.dir.path().join("master").display())),
-            set("pipeline.group", prefix.to_owned()),
-            set("pipeline.window_interval", "100ms".to_owned()),
-        ];
-        config::load(None, &overrides).unwrap()
-    }
-
-    async fn process(&self, prefix: &str) -> Process {
-        Process::start(Arc::new(self.config(prefix)), CancellationToken::new()).await.unwrap()
-    }
-}
 
 async fn start(process: &Process, workers: usize) -> Job {
     let rules = alerts::configured(&process.config.alerts).unwrap().rules;

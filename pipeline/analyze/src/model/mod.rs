@@ -218,6 +218,9 @@ const BLOCK: usize = 256;
 fn accumulate<const W: usize>(table: &[u8], rows: &[u32], sums: &mut [i32]) {
     let (table, _) = table.as_chunks::<W>();
     for block in rows.chunks(BLOCK) {
+        // Rows lie anywhere in a table larger than a core's cache. A loop that only looks at each lets the processor
+        // fetch many at once; the sums below are too long for it to look that far ahead.
+        std::hint::black_box(block.iter().fold(0, |seen, &row| seen ^ table[row as usize][0]));
         let mut acc = [0i16; W];
         for &row in block {
             let weights = &table[row as usize];
