@@ -72,18 +72,23 @@ impl ConfigOptions {
 }
 
 impl ServeOptions {
-    /// Loads the configuration, starts logging, reaches Kafka and the registry, and serves the admin endpoint.
-    pub async fn start(&self) -> anyhow::Result<Process> {
+    /// Loads the configuration, starts logging, reaches Kafka and the registry, and serves the admin endpoint; none if
+    /// the process is told to stop meanwhile.
+    pub async fn start(&self) -> anyhow::Result<Option<Process>> {
         let admin = self.admin.iter().map(|a| ("http.admin".to_owned(), a.clone())).collect();
         let config = self.config.load_with(admin)?;
         telemetry::init(&config.log);
         let shutdown = deskstream_runtime::shutdown::on_signals(self.exit_on_stdin_close)?;
         let listen = config.http.admin;
-        let process = start(config, shutdown).await?;
+        // Nothing is in flight yet: a start that is not wanted any more is left as it is.
+        let process = tokio::select! {
+            process = start(config, shutdown.clone()) => process?,
+            () = shutdown.cancelled() => return Ok(None),
+        };
         let health = process.health.clone();
         let bound = deskstream_runtime::admin::serve(listen, health, process.shutdown.clone()).await?;
         tracing::info!(admin = %bound, "admin endpoint is up");
-        Ok(process)
+        Ok(Some(process))
     }
 }
 
