@@ -4,46 +4,16 @@
 #[path = "support/bed.rs"]
 mod bed;
 
-use bed::{Bed, PATIENCE};
+use bed::{Bed, PATIENCE, Traffic};
 use deskstream_embedded::ports;
 use deskstream_embedded::process::Supervised;
 use std::collections::BTreeSet;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
 
 const LOGS: [&str; 2] = ["run-0", "run-1"];
 const FIRST: usize = 400;
-
-/// Events that go in for as long as it is not stopped, by 200 a second.
-struct Traffic {
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<usize>,
-}
-
-impl Traffic {
-    fn start(bed: &Arc<Bed>, mut sent: usize) -> Self {
-        let (bed, stop) = (Arc::clone(bed), Arc::new(AtomicBool::new(false)));
-        let stopped = Arc::clone(&stop);
-        let task = tokio::spawn(async move {
-            while !stopped.load(Ordering::Acquire) {
-                bed.send(sent..sent + 4).await;
-                sent += 4;
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            sent
-        });
-        Self { stop, task }
-    }
-
-    /// How many events were sent in all.
-    async fn stop(self) -> usize {
-        self.stop.store(true, Ordering::Release);
-        self.task.await.unwrap()
-    }
-}
 
 /// A process of the job.
 fn member(bed: &Bed, number: usize, more: &[&str]) -> Supervised {

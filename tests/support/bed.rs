@@ -18,7 +18,9 @@ use secrecy::ExposeSecret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Whatever is waited for comes within this time, on a busy machine too.
@@ -31,16 +33,24 @@ pub struct Bed {
     pub process: Process,
     pub sink: EventSink,
     pub client: Client,
+    /// Added to the text of each ticket.
+    pub filler: String,
 }
 
 impl Bed {
-    /// `settings` is added to the configuration file.
+    /// `settings` is added to the section `clickhouse` of the configuration file.
     pub async fn start(settings: &str) -> Self {
+        Self::start_with(settings, None).await
+    }
+
+    /// With a ClickHouse of the caller's, if it gives one.
+    pub async fn start_with(settings: &str, clickhouse: Option<ClickHouseEndpoint>) -> Self {
         deskstream_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let mut options = PlatformOptions::new(folder.path().join("platform"));
         options.progress = Progress::silent();
         options.ephemeral = true;
+        options.clickhouse = clickhouse;
         let platform = Embedded::start(options).await.unwrap();
         let path = write_config(folder.path(), &platform, settings);
         let config: Config = config::load(Some(&path), &Vec::new()).unwrap();
@@ -48,7 +58,7 @@ impl Bed {
         EventSink::ready_tenant(&process, "acme", "test").await.unwrap();
         let sink = EventSink::new(&process).unwrap();
         let client = client(platform.clickhouse());
-        Self { folder, platform, process, sink, client }
+        Self { folder, platform, process, sink, client, filler: String::new() }
     }
 
     /// Starts one of the product's processes: `name` is that of its log, `args` begin with the command.
@@ -79,7 +89,10 @@ impl Bed {
         let sends = numbers.map(|number| {
             let content = TicketContent {
                 subject: "Cannot log in".into(),
-                body: format!("Ticket {number}: reset the password of user{number}@example.com please"),
+                body: format!(
+                    "Ticket {number}: reset the password of user{number}@example.com please {}",
+                    self.filler
+                ),
                 ..TicketContent::default()
             };
             async move { self.sink.send(event(number), &content).await.map(drop) }
@@ -145,7 +158,12 @@ impl Bed {
 
     /// Waits until a query has this answer.
     pub async fn wait_for_answer(&self, sql: &str, wanted: u64) {
-        let deadline = Instant::now() + PATIENCE;
+        self.wait_longer_for_answer(sql, wanted, PATIENCE).await;
+    }
+
+    /// As [`Bed::wait_for_answer`], for as long as it may take.
+    pub async fn wait_longer_for_answer(&self, sql: &str, wanted: u64, patience: Duration) {
+        let deadline = Instant::now() + patience;
         loop {
             let answer = self.client.query(sql).fetch_one::<u64>().await;
             if answer.as_ref().is_ok_and(|there| *there == wanted) {
@@ -200,6 +218,42 @@ impl Bed {
     pub async fn shutdown(self) {
         self.process.shutdown.cancel();
         self.platform.shutdown().await;
+    }
+}
+
+/// Events that go in for as long as it is not stopped, at most 200 a second.
+pub struct Traffic {
+    stop: CancellationToken,
+    sent: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Traffic {
+    /// `sent` is the number of the first event.
+    pub fn start(bed: &Arc<Bed>, sent: usize) -> Self {
+        let (stop, sent) = (CancellationToken::new(), Arc::new(AtomicUsize::new(sent)));
+        let (bed, stopped, count) = (Arc::clone(bed), stop.clone(), Arc::clone(&sent));
+        let task = tokio::spawn(async move {
+            while !stopped.is_cancelled() {
+                let from = count.load(Ordering::Acquire);
+                bed.send(from..from + 4).await;
+                count.store(from + 4, Ordering::Release);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        Self { stop, sent, task }
+    }
+
+    /// The number of the next event.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    /// Stops; gives the number of the event that would have been next.
+    pub async fn stop(self) -> usize {
+        self.stop.cancel();
+        self.task.await.unwrap();
+        self.sent.load(Ordering::Acquire)
     }
 }
 

@@ -95,6 +95,8 @@ pub struct TableSink<T: Table> {
     decoder: Decoder<T>,
     limits: Limits,
     buffer_bytes: usize,
+    /// What the lanes hold: counted at the last look, and what has come since.
+    held: usize,
     drain: Duration,
     /// Records of a compacted topic may vanish from a range that was planned.
     compacted: bool,
@@ -167,6 +169,7 @@ impl<T: Table> TableSink<T> {
             decoder: Decoder::new(Arc::clone(&process.registry)),
             limits: Limits { rows: options.batch_rows, bytes: options.batch_bytes, age: options.batch_age },
             buffer_bytes: options.buffer_bytes,
+            held: 0,
             drain: options.drain,
             compacted: matches!(kind.cleanup(), Cleanup::Compact | Cleanup::CompactDelete(_)),
             lanes: HashMap::new(),
@@ -192,6 +195,10 @@ impl<T: Table> TableSink<T> {
                 received = deliver.consumer.recv() => {
                     self.received(received).await;
                     for _ in 1..STEP {
+                        // Before partitions are paused nothing more is taken than there is room for.
+                        if self.held >= self.buffer_bytes {
+                            break;
+                        }
                         let Some(received) = deliver.consumer.recv().now_or_never() else { break };
                         self.received(received).await;
                     }
@@ -229,6 +236,7 @@ impl<T: Table> TableSink<T> {
         // No lane: it was taken away a moment ago.
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         lane.at_end = false;
+        self.held += held_by(message);
         let must_wait = !lane.is_open() || !lane.waiting.is_empty();
         if must_wait || take(&self.decoder, &self.deliver, partition, lane, message) == Taken::NotYet {
             lane.waiting.push_back(message.detach());
@@ -321,11 +329,16 @@ impl<T: Table> TableSink<T> {
 
     /// Pauses partitions that have no room, and resumes those that have it again.
     fn hold_back(&mut self) {
-        let held: usize = self.lanes.values().map(Lane::bytes).sum();
+        let held: usize = self.lanes.values().map(|lane| lane.bytes(held_by)).sum();
         let rows: usize = self.lanes.values().map(Lane::rows).sum();
+        self.held = held;
         let too_much = held >= self.buffer_bytes;
+        // Plans of before a restart may need more than the buffer (another process's partitions came to us, or a smaller
+        // buffer was configured), and nothing is inserted of one that is not whole: one at a time is let through.
+        let whatever = self.lanes.iter().filter(|(_, l)| l.repeats()).map(|(partition, _)| *partition).min();
         let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
         for (&partition, lane) in &mut self.lanes {
+            let too_much = too_much && whatever != Some(partition);
             let no_room = too_much || !lane.waiting.is_empty() || lane.is_full(&self.limits);
             if no_room != lane.paused {
                 lane.paused = no_room;
@@ -385,6 +398,11 @@ fn take_waiting<T: Table>(
     took
 }
 
+/// The memory that a record takes once it is decoded.
+fn held_by(message: &impl Message) -> usize {
+    message.payload().map_or(0, <[u8]>::len) * MEMORY_FACTOR + MEMORY_PER_RECORD
+}
+
 fn take<T: Table>(
     decoder: &Decoder<T>,
     deliver: &Deliver,
@@ -409,7 +427,7 @@ fn take<T: Table>(
         return Taken::Yes;
     };
     match decoder.decode(payload) {
-        Ok(record) => batch.push(offset, record, payload.len() * MEMORY_FACTOR + MEMORY_PER_RECORD, now),
+        Ok(record) => batch.push(offset, record, held_by(message), now),
         Err(DecodeError::Pending { .. }) => return Taken::NotYet,
         Err(error) => batch.refuse(
             Refused {
