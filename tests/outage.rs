@@ -129,14 +129,16 @@ async fn an_outage_beyond_the_buffer_loses_nothing_and_doubles_nothing() {
     engine.restart().await.unwrap();
     let away = began.elapsed();
     wait_for_readiness(&admin, 200, "").await;
+    let ready = began.elapsed() - away;
     let sent = traffic.stop().await;
     let rows = u64::try_from(sent).unwrap();
     bed.wait_longer_for_answer("SELECT count() FROM ticket_events", rows, PATIENCE + outage()).await;
     let caught_up = began.elapsed() - away;
     let seen = watch.stop().await;
     println!(
-        "ClickHouse was away for {:.1} s; {during} events came meanwhile, {sent} in all; caught up {:.1} s after its return",
+        "ClickHouse was away for {:.1} s; {during} events came meanwhile, {sent} in all; ready {:.1} s after its return, caught up after {:.1} s",
         away.as_secs_f64(),
+        ready.as_secs_f64(),
         caught_up.as_secs_f64()
     );
     println!(

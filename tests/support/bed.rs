@@ -4,7 +4,7 @@
 
 use clickhouse::Client;
 use deskstream_connectors::clickhouse::QUERIES;
-use deskstream_connectors::kafka::{EventSink, unsealed};
+use deskstream_connectors::kafka::{EventSink, Producer, ProducerOptions, unsealed};
 use deskstream_embedded::process::{Spec, Supervised};
 use deskstream_embedded::{ClickHouseEndpoint, Platform as Embedded, PlatformOptions, Progress};
 use deskstream_runtime::config::{self, Config};
@@ -56,7 +56,9 @@ impl Bed {
         let config: Config = config::load(Some(&path), &Vec::new()).unwrap();
         let process = Process::start(Arc::new(config), CancellationToken::new()).await.unwrap();
         EventSink::ready_tenant(&process, "acme", "test").await.unwrap();
-        let sink = EventSink::new(&process).unwrap();
+        // An event whose fate is unknown can't be sent again: it might be there twice then.
+        let patient = ProducerOptions { timeout: PATIENCE, ..ProducerOptions::events() };
+        let sink = EventSink::with_producer(&process, Producer::new(&process, patient).unwrap());
         let client = client(platform.clickhouse());
         Self { folder, platform, process, sink, client, filler: String::new() }
     }

@@ -9,6 +9,7 @@ use super::metrics;
 use super::owner::{Change, Owner};
 use super::position::{self, Committed, Start};
 use super::rows::Table;
+use super::troubles::Troubles;
 use crate::http::Backoff;
 use crate::kafka::DeadLetterSink;
 use deskstream_runtime::config::Config;
@@ -17,7 +18,6 @@ use deskstream_runtime::{Process, kafka};
 use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
 use deskstream_schemas::{Cleanup, DecodeError, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
-use parking_lot::Mutex;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
@@ -161,8 +161,7 @@ impl<T: Table> TableSink<T> {
                 client: super::client(&process.config.clickhouse),
                 topic,
                 dead_letters,
-                part: part.clone(),
-                refused: Mutex::default(),
+                troubles: Troubles::new(part.clone()),
                 slots: Semaphore::new(options.inserts),
                 shutdown: process.shutdown.clone(),
             }),
@@ -260,9 +259,7 @@ impl<T: Table> TableSink<T> {
                     if let Some(lane) = self.lanes.remove(&partition) {
                         lane.cancel.cancel();
                     }
-                    if self.deliver.refused.lock().remove(&partition).is_some() {
-                        self.deliver.recovered();
-                    }
+                    self.deliver.troubles.lost(partition);
                 }
             }
         }
@@ -451,8 +448,7 @@ fn refuse<T>(
     refusal: &position::Refusal,
 ) {
     tracing::error!(table, partition, %refusal, "partition refused: it stands still until somebody acts");
-    deliver.refused.lock().insert(partition, format!("partition {partition} of {table}: {refusal}"));
-    deliver.recovered();
+    deliver.troubles.refuse(partition, format!("partition {partition} of {table}: {refusal}"));
     lane.refuse();
 }
 
