@@ -1,23 +1,54 @@
 //! `deskstream demo` as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::{Command, Stdio};
+#[path = "support/panels.rs"]
+mod panels;
+
+use deskstream_connectors::clickhouse::migrate;
+use deskstream_connectors::kafka::{EventSink, unsealed};
+use deskstream_embedded::ClickHouseEndpoint;
+use deskstream_runtime::config::{self, Config};
+use deskstream_runtime::{Process, time::now_ms};
+use deskstream_schemas::{EventKind, Origin, Platform, TicketContent, TicketEvent, TicketStatus};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use panels::Fill;
+use secrecy::ExposeSecret;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// Two demos at a time would measure each other.
+static ONE_DEMO: Mutex<()> = Mutex::const_new(());
+
+/// A demo has started, or a panel has got its answer, within this time.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// What a demo in which nothing goes wrong can't show, and why.
+const ABSENT: [(&str, &str); 1] = [(
+    "deskstream_write_back_incidents_total",
+    "counts conflicts with agents and uncertain answers, which come by chance",
+)];
 
 /// Command lines of all processes that speak of the folder.
 fn processes_of(folder: &Path) -> BTreeSet<String> {
     let folder = folder.to_str().unwrap();
-    let lines = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         line.contains(folder).then_some(line)
     });
     lines.collect()
 }
 
-#[test]
-fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
+#[tokio::test]
+async fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
+    let _alone = ONE_DEMO.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_deskstream"))
         .args(["demo", "--for", "20s", "--json", "--data"])
@@ -26,7 +57,7 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let log = |name: &str| std::fs::read_to_string(folder.path().join("logs").join(name)).unwrap_or_default();
+    let log = |name: &str| fs::read_to_string(folder.path().join("logs").join(name)).unwrap_or_default();
     assert!(
         output.status.success(),
         "{}\n{text}\n--- run.log\n{}\n--- connect.log\n{}",
@@ -46,4 +77,220 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
     assert!(count("alerts_fired") >= 1 && count("chat_messages") >= 1, "{summary:#}");
     assert_eq!(summary["lag"], 0);
     assert_eq!(processes_of(folder.path()), BTreeSet::new());
+}
+
+/// A demo that runs until it is told to stop; killed if the test fails before.
+struct Running {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(rate: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| fs::File::create(folder.path().join(name)).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_deskstream"))
+            .args(["demo", "--rate", rate, "--data"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(file("said"))
+            .stderr(file("complained"))
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Waits for the welcome; gives what follows the names in it.
+    async fn welcome(&mut self) -> BTreeMap<String, String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = fs::read_to_string(self.path("said")).unwrap();
+            if said.contains("Ctrl-C ends it") {
+                let entries = said.lines().filter_map(|l| l.strip_prefix("  ")?.trim().split_once("  "));
+                return entries.map(|(k, v)| (k.to_owned(), v.trim().to_owned())).collect();
+            }
+            let complained = fs::read_to_string(self.path("complained")).unwrap();
+            assert!(self.child.try_wait().unwrap().is_none(), "the demo has ended: {complained}");
+            assert!(Instant::now() < deadline, "the demo is not up: {complained}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Ends it as Ctrl-C does.
+    fn interrupt(mut self) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", fs::read_to_string(self.path("complained")).unwrap());
+        assert_eq!(processes_of(self.folder.path()), BTreeSet::new());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Its children are bound to it and end with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What goes wrong in no demo: an event from the distant future, which becomes a dead letter of its tenant.
+async fn send_an_event_from_the_future(config: &Config) {
+    let process = Process::start(Arc::new(config.clone()), CancellationToken::new()).await.unwrap();
+    EventSink::ready_tenant(&process, "acme", "test").await.unwrap();
+    let now = now_ms();
+    let event = TicketEvent {
+        event_id: "from-the-future".into(),
+        tenant: "acme".into(),
+        platform: Platform::Import,
+        ticket_id: "future".into(),
+        kind: EventKind::Created,
+        origin: Origin::Import,
+        occurred_at: now + 365 * 86_400_000,
+        received_at: now,
+        created_at: now,
+        version: now,
+        status: TicketStatus::New,
+        priority: None,
+        ticket_type: None,
+        channel: None,
+        requester_ref: None,
+        assignee_ref: None,
+        group_ref: None,
+        organization_ref: None,
+        content: unsealed(),
+    };
+    EventSink::new(&process).unwrap().send(event, &TicketContent::default()).await.unwrap();
+    process.shutdown.cancel();
+}
+
+fn dashboards() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboards/grafana");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let named = files.filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let found: Vec<_> = named
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(!found.is_empty());
+    found
+}
+
+/// The dashboards' ClickHouse queries that have not said anything yet. An answer says something if it differs from
+/// the answer of empty tables: a sum over nothing is a row, too.
+async fn silent_panels(reader: &ClickHouseEndpoint, empty: &Config) -> Vec<String> {
+    let now_s = now_ms() / 1000;
+    let mut silent = Vec::new();
+    let admin = &empty.clickhouse;
+    let admin_password = admin.password.as_ref().unwrap().expose().expose_secret().to_owned();
+    for (name, dashboard) in dashboards() {
+        for tenant in ["*", "acme"] {
+            let fill = Fill { from_s: now_s - 3600, to_s: now_s + 60, interval_s: 15, tenant };
+            for (title, sql) in panels::queries(&dashboard, &fill).unwrap() {
+                let what = format!("{name}: {title} ({tenant})");
+                let (url, user) = (reader.url.as_str(), reader.user.as_str());
+                let answer = panels::rows(url, user, reader.password.expose_secret(), "deskstream", &sql)
+                    .await
+                    .unwrap_or_else(|error| panic!("{what}: {error}\n{sql}"));
+                let of_nothing = panels::rows(url, &admin.user, &admin_password, &admin.database, &sql)
+                    .await
+                    .unwrap_or_else(|error| panic!("{what}, on empty tables: {error}\n{sql}"));
+                if answer.is_empty() || answer == of_nothing {
+                    silent.push(what);
+                }
+            }
+        }
+    }
+    silent
+}
+
+/// The metrics in the dashboards that no process of the demo has.
+async fn unknown_metrics(endpoints: &[String]) -> Vec<String> {
+    let mut exposition = String::new();
+    for url in endpoints {
+        exposition.push_str(&reqwest::get(url).await.unwrap().text().await.unwrap());
+    }
+    let mut unknown = Vec::new();
+    for (name, dashboard) in dashboards() {
+        for (title, expr) in panels::expressions(&dashboard).unwrap() {
+            for asked in panels::asked(&expr) {
+                let excused = ABSENT.iter().any(|(metric, _)| *metric == asked.metric);
+                if !excused && !panels::has(&exposition, &asked) {
+                    unknown.push(format!("{name}: {title}: {asked:?}"));
+                }
+            }
+        }
+    }
+    unknown
+}
+
+/// Asks until nothing is missing any more: what comes each minute needs its time.
+async fn until_nothing_is_missing(mut missing: impl AsyncFnMut() -> Vec<String>) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let still = missing().await;
+        if still.is_empty() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "within {PATIENCE:?} there was nothing for:\n{}",
+            still.join("\n")
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_panel_has_an_answer_and_ctrl_c_ends_the_demo() {
+    let _alone = ONE_DEMO.lock().await;
+    deskstream_runtime::install_crypto_provider();
+    let mut demo = Running::start("2");
+    let welcome = demo.welcome().await;
+    let config = config::load(Some(&demo.path("deskstream.toml")), &Vec::new()).unwrap();
+    send_an_event_from_the_future(&config).await;
+    let mut empty = config.clone();
+    empty.clickhouse.database = "empty".into();
+    migrate(&empty.clickhouse).await.unwrap();
+    let password = fs::read_to_string(demo.path("secrets/clickhouse-reader")).unwrap();
+    let reader = ClickHouseEndpoint {
+        url: config.clickhouse.url.clone(),
+        user: "reader".into(),
+        password: password.trim().into(),
+    };
+    // Each has spoken once; an alert that was firing may be resolved when the last one speaks.
+    let mut spoken: Option<BTreeSet<String>> = None;
+    until_nothing_is_missing(async || {
+        let silent: BTreeSet<_> = silent_panels(&reader, &empty).await.into_iter().collect();
+        let still = match &spoken {
+            Some(before) => before.intersection(&silent).cloned().collect(),
+            None => silent,
+        };
+        spoken = Some(still.clone());
+        still.into_iter().collect()
+    })
+    .await;
+    let endpoints: Vec<_> = ["pipeline", "connectors"]
+        .map(|name| welcome[name].split_whitespace().next().unwrap().to_owned())
+        .into();
+    until_nothing_is_missing(async || unknown_metrics(&endpoints).await).await;
+    demo.interrupt();
+}
+
+#[test]
+fn metrics_and_labels_are_found_in_expressions() {
+    let asked = panels::asked(
+        r#"sum by (le, table) (rate(deskstream_a_b_bucket{job="x", result!="done"}[5m])) / process_x - other_y"#,
+    );
+    let labels = ["le", "table", "result"];
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(
+        (asked[0].metric.as_str(), &asked[0].labels[..]),
+        ("deskstream_a_b_bucket", &labels.map(String::from)[..])
+    );
+    assert_eq!(asked[1].metric, "process_x");
+    let exposition = "deskstream_a_b_bucket_more{le=\"1\"} 1\ndeskstream_a_b_bucket{table=\"t\",result=\"x\",le=\"1\"} 1\n";
+    assert!(panels::has(exposition, &asked[0]) && !panels::has(exposition, &asked[1]));
 }

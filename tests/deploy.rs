@@ -1,10 +1,11 @@
 //! What can be checked of docker-compose.yml, deploy/ and dashboards/ without Docker: that every image is pinned,
 //! that what is mounted is there, that the configuration is valid, that dashboards and rules ask for metrics that
-//! exist. The dashboards' ClickHouse queries run against the real engine in the end-to-end test.
+//! exist. That each panel has an answer while a demo runs is tests/demo.rs's.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test says what it could not run")]
 
 #[path = "support/panels.rs"]
+#[allow(dead_code, reason = "the part about metrics is for the test of the running demo")]
 mod panels;
 
 use deskstream_connectors::clickhouse::migrate;
@@ -287,8 +288,8 @@ fn clickhouse_panels_are_filled_in() {
     assert!(panels::expand("SELECT ${other}", &fill).is_err());
 }
 
-/// On empty tables, as the user who may only read: names, types and macros are right. That each has an answer after
-/// a demo is the end-to-end test's.
+/// On empty tables, as the user who may only read: names, types and macros are right. That each has an answer in
+/// a demo is tests/demo.rs's.
 #[tokio::test]
 async fn every_clickhouse_query_runs_on_the_real_engine() {
     let folder = tempfile::tempdir().unwrap();

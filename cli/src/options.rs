@@ -1,6 +1,7 @@
 //! Flags that several commands share, and how an error reaches the user.
 #![allow(clippy::print_stderr, reason = "the command's own error goes to standard error")]
 
+use anyhow::Context;
 use deskstream_runtime::config::{self, Config, Overrides};
 use deskstream_runtime::{Process, telemetry};
 use std::path::PathBuf;
@@ -72,18 +73,26 @@ impl ConfigOptions {
 }
 
 impl ServeOptions {
-    /// Loads the configuration, starts logging, reaches Kafka and the registry, and serves the admin endpoint.
-    pub async fn start(&self) -> anyhow::Result<Process> {
+    /// Loads the configuration, starts logging, reaches Kafka and the registry, and serves the admin endpoint; none if
+    /// the process is told to stop meanwhile.
+    pub async fn start(&self) -> anyhow::Result<Option<Process>> {
         let admin = self.admin.iter().map(|a| ("http.admin".to_owned(), a.clone())).collect();
         let config = self.config.load_with(admin)?;
         telemetry::init(&config.log);
         let shutdown = deskstream_runtime::shutdown::on_signals(self.exit_on_stdin_close)?;
         let listen = config.http.admin;
-        let process = start(config, shutdown).await?;
+        // Nothing is in flight yet: a start that is not wanted any more is left as it is.
+        let process = tokio::select! {
+            process = start(config, shutdown.clone()) => process?,
+            () = shutdown.cancelled() => return Ok(None),
+        };
         let health = process.health.clone();
-        let bound = deskstream_runtime::admin::serve(listen, health, process.shutdown.clone()).await?;
+        let bound =
+            deskstream_runtime::admin::serve(listen, health, process.shutdown.clone()).await.with_context(
+                || format!("can't listen on {listen} for /metrics: free it, or set http.admin (--admin)"),
+            )?;
         tracing::info!(admin = %bound, "admin endpoint is up");
-        Ok(process)
+        Ok(Some(process))
     }
 }
 
@@ -92,10 +101,14 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Resul
     Ok(Process::start(Arc::new(config), shutdown).await?)
 }
 
-/// Prints an error with its causes, one a line.
+/// Prints an error with its causes, one a line; a cause that says no more than the line before is left out.
 pub fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+    let mut last = error.to_string();
+    eprintln!("error: {last}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !last.contains(&cause) {
+            eprintln!("  because: {cause}");
+            last = cause;
+        }
     }
 }

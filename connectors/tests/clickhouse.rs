@@ -369,7 +369,7 @@ async fn a_range_that_was_planned_is_inserted_again_as_the_same_block() {
     sinks.stop().await;
 
     // A crash between insert and commit: the plan is there, the rows are there, the offset is not.
-    commit_as_group(&world, 0, "to=199");
+    commit_as_group(&world, 0, 0, "to=199");
     let sinks = world.sinks().await;
     // What comes behind the plan is taken after it.
     send(&world, Topic::Enriched, 0, "k", &event(0, 200)).await;
@@ -379,18 +379,36 @@ async fn a_range_that_was_planned_is_inserted_again_as_the_same_block() {
     world.assert_integrity().await;
 }
 
-/// Commits an offset of partition 0 of `enriched` with metadata, as the sink's group, while no member is in it.
-fn commit_as_group(world: &World, next: i64, metadata: &str) {
+/// Commits an offset of a partition of `enriched` with metadata, as the sink's group, while no member is in it.
+fn commit_as_group(world: &World, partition: i32, next: i64, metadata: &str) {
     let group = format!("{}.ticket_events", world.options.group);
     let consumer: BaseConsumer = kafka::consumer(&world.process.config.kafka, &group).create().unwrap();
     let mut list = TopicPartitionList::new();
     let topic = world.topic(Topic::Enriched);
     {
-        let mut element = list.add_partition(&topic, 0);
+        let mut element = list.add_partition(&topic, partition);
         element.set_offset(Offset::Offset(next)).unwrap();
         element.set_metadata(metadata);
     }
     consumer.commit(&list, CommitMode::Sync).unwrap();
+}
+
+/// Such as those of a process that was killed beside this one, or from before the buffer was made smaller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_that_do_not_fit_into_the_buffer_are_repeated_one_after_another() {
+    let world = World::new("large_plans", Platform::for_tests().clickhouse()).await;
+    for partition in 0..PARTITIONS {
+        for n in 0..60 {
+            send(&world, Topic::Enriched, partition, "k", &event(partition, n)).await;
+        }
+        commit_as_group(&world, partition, 0, "to=49");
+    }
+    // Each record takes more than 1 KiB: no plan fits.
+    let world = World { options: SinkOptions { buffer_bytes: 16 * 1024, ..world.options }, ..world };
+    let sinks = world.sinks().await;
+    world.until_rows("ticket_events", 60 * PARTITIONS as u64).await;
+    sinks.stop().await;
+    world.assert_integrity().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -425,7 +443,7 @@ async fn a_position_that_does_not_join_on_is_refused_and_others_go_on() {
     sinks.stop().await;
 
     // An operator accepts the loss, as the message says.
-    commit_as_group(&world, 15, "");
+    commit_as_group(&world, 0, 15, "");
     let sinks = world.sinks().await;
     world.until_rows("ticket_events WHERE kafka_partition = 0", 15).await;
     sinks.stop().await;

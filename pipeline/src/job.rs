@@ -2,25 +2,29 @@
 
 use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher, Replay, ReplayError};
 use crate::alerts::{Evaluator, RuleSet};
+use crate::cluster::{ClusterError, Communication, Membership, Peers};
 use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Shared};
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
 };
-use crate::{lag, metrics};
+use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
 use deskstream_redact::{RedactConfig, Redactor};
 use deskstream_runtime::Process;
+use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
 use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Topic};
 use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
+use timely::WorkerConfig;
 use timely::worker::Worker;
-use timely::{CommunicationConfig, WorkerConfig};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A worker without work wakes this often, to commit offsets and to see a shutdown.
 const IDLE: Duration = Duration::from_millis(20);
@@ -46,12 +50,20 @@ pub enum JobError {
     Producer(#[from] rdkafka::error::KafkaError),
     #[error("make the tenants' common data key")]
     Control(#[from] deskstream_runtime::control::ControlError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     #[error("start the workers: {0}")]
     Workers(String),
     #[error("start a thread")]
     Thread(#[from] std::io::Error),
     #[error("a worker ended by a panic: {0}")]
     Panic(String),
+    #[error(
+        "the connection to the process at {0} broke, and no process of the job can go on without the others: start all of them again"
+    )]
+    PeerLost(String),
+    #[error("the process at {0} has ended, and this one with it, as it must: start all of them again")]
+    PeerEnded(String),
 }
 
 /// How the job is spread.
@@ -77,17 +89,29 @@ impl JobOptions {
         self.process * self.workers..(self.process + 1) * self.workers
     }
 
-    fn communication(&self) -> CommunicationConfig {
-        match self.hosts.len() {
-            0 | 1 => CommunicationConfig::Process(self.workers),
-            _ => CommunicationConfig::Cluster {
-                threads: self.workers,
-                process: self.process,
-                addresses: self.hosts.clone(),
-                report: false,
-                zerocopy: false,
-            },
+    fn is_shared(&self) -> bool {
+        self.hosts.len() > 1
+    }
+
+    /// The way to the other processes, once all are there.
+    fn communication(&self, process: &Process, part: &Part) -> Result<Communication, ClusterError> {
+        if !self.is_shared() {
+            return Communication::alone(self.workers);
         }
+        let config = &process.config.pipeline;
+        let common = (
+            env!("CARGO_PKG_VERSION"),
+            &self.hosts,
+            (&config.group, process.topics.prefix()),
+            (config.epoch, config.window_interval, config.lateness_horizon),
+        );
+        let member = Membership {
+            hosts: self.hosts.clone(),
+            index: self.process,
+            workers: self.workers,
+            fingerprint: xxh3_64(format!("{common:?}").as_bytes()),
+        };
+        Peers::meet(member, part, &process.shutdown)?.communicate()
     }
 }
 
@@ -122,7 +146,11 @@ pub async fn start(process: Process, options: JobOptions) -> Result<Job, JobErro
         // Schemas met on the way are fetched on the runtime that started the job.
         let _guard = handle.enter();
         let shutdown = process.shutdown.clone();
-        let result = run(&process, &options, || part.ready());
+        let result = match run(&process, &options, &part) {
+            // Told to stop before there was anything to do.
+            Err(JobError::Cluster(ClusterError::Ended)) => Ok(()),
+            result => result,
+        };
         if let Err(error) = &result {
             tracing::error!(%error, "the job ends");
         }
@@ -133,7 +161,7 @@ pub async fn start(process: Process, options: JobOptions) -> Result<Job, JobErro
     Ok(Job { thread })
 }
 
-fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<(), JobError> {
+fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobError> {
     let config = &process.config.pipeline;
     let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX / 4);
     let analyzer = match &config.model {
@@ -149,7 +177,8 @@ fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<
     let redactor = Redactor::new(&RedactConfig::default())?;
     let shared = Arc::new(Shared::new(process, redactor, analyzer, limits));
 
-    // The committer comes first: making its producer settles what an earlier process left open, and only then
+    let Communication { builders, threads, lost } = options.communication(process, part)?;
+    // Then the committer comes first: making its producer settles what an earlier process left open, and only then
     // do the committed offsets say where to go on.
     let credit = Credit::new(config.max_in_flight * options.workers);
     let committer = Committer::start(process, options.process, credit.clone())?;
@@ -163,9 +192,11 @@ fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<
     let seats: Mutex<BTreeMap<usize, Seat>> = Mutex::new(seats);
     let queue = Mutex::new(Some(committer.queue()));
     let (job, publishing) = (process.clone(), publisher.clone());
-    let guards = timely::execute(
-        timely::Config { communication: options.communication(), worker: WorkerConfig::default() },
-        move |worker| {
+    let left = farewell::Left::default();
+    let (own, left_seen, shared_job) = (options.process, Arc::clone(&left), options.is_shared());
+    let speaker = options.own_workers().start;
+    let guards =
+        timely::execute::execute_from(builders, Box::new(()), WorkerConfig::default(), move |worker| {
             let seat = seats.lock().remove(&worker.index()).expect("each worker has a seat");
             let queue = queue.lock().clone().expect("the queue is there until the workers end");
             let epochs = Epochs::new(job.config.pipeline.epoch);
@@ -207,18 +238,37 @@ fn run(process: &Process, options: &JobOptions, ready: impl FnOnce()) -> Result<
                     },
                 )
             });
+            if shared_job {
+                let speaks = worker.index() == speaker;
+                worker.dataflow_named::<u64, _, _>("farewell", |scope| {
+                    farewell::build(scope, own, speaks, job.shutdown.clone(), Arc::clone(&left_seen));
+                });
+            }
             step_until_done(worker, &aggregate);
-        },
-    )
-    .map_err(JobError::Workers)?;
-    ready();
+        })
+        .map_err(JobError::Workers)?;
+    part.ready();
     let ends: Vec<_> = guards.join();
     // The workers' closure, and with it their hold on the committer's queue, is gone by now.
     publisher.flush(Duration::from_secs(10));
-    for end in ends {
-        end.map_err(JobError::Panic)?;
+    // Epochs that were closed are whole, however the workers ended.
+    let committed = committer.finish();
+    // Joining the connections' threads panics where one of them did, which the workers' ends tell better.
+    let connections = catch_unwind(AssertUnwindSafe(|| drop(threads)));
+    let panic = ends.into_iter().find_map(Result::err);
+    if (panic.is_some() || connections.is_err())
+        && let Some(peer) = lost.first()
+    {
+        return Err(JobError::PeerLost(peer));
     }
-    Ok(committer.finish()?)
+    if let Some(panic) = panic {
+        return Err(JobError::Panic(panic));
+    }
+    committed?;
+    match *left.lock() {
+        Some(peer) => Err(JobError::PeerEnded(options.hosts[peer].clone())),
+        None => Ok(()),
+    }
 }
 
 fn step_until_done(worker: &mut Worker, aggregate: &aggregate::Aggregate) {

@@ -9,7 +9,9 @@
 
 pub mod aggregate;
 pub mod alerts;
+mod cluster;
 pub mod enrich;
+mod farewell;
 mod job;
 mod lag;
 mod metrics;

@@ -213,21 +213,31 @@ async fn bad_records_go_to_the_dead_letter_and_the_stream_goes_on() {
     let mut past = writer.event(4, 1, "from the past");
     past.occurred_at = -1_000_000_000_000;
     writer.send(&past).await;
+    // Avro says that it is a string; its bytes are none.
+    let mut not_utf8 = framed.clone();
+    let at = not_utf8.windows(4).position(|bytes| bytes == b"acme").unwrap();
+    not_utf8[at] = 0xff;
+    writer.send_raw("k", &not_utf8).await;
     writer.send(&writer.event(5, 1, "")).await;
+    let mut mute = writer.event(7, 1, "");
+    let empty = writer.contents.encode(&TicketContent::default()).unwrap();
+    mute.content = process.vault.seal("acme", mute.content_aad().as_bytes(), &empty).unwrap();
+    writer.send(&mute).await;
     writer.send(&writer.event(6, 1, &"ß ".repeat(2_000_000))).await;
     writer.send(&good).await;
 
-    let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 3).await;
+    let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 4).await;
     let notes: BTreeMap<_, _> = enriched.iter().map(|t| (t.ticket_id.clone(), t.notes.join(","))).collect();
     assert_eq!(notes["1"], "");
     assert_eq!(notes["6"], "truncated-text");
     // The subject is there: only the body is empty.
     assert_eq!(notes["5"], "");
-    let dead = read_until::<DeadLetter>(&process, Topic::DeadLetter, |d| d.len() >= 9).await;
+    assert_eq!(notes["7"], "empty-text");
+    let dead = read_until::<DeadLetter>(&process, Topic::DeadLetter, |d| d.len() >= 10).await;
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     dead.iter().for_each(|d| *reasons.entry(d.reason.to_string()).or_default() += 1);
     let expected = [
-        ("bad-avro", 2),
+        ("bad-avro", 3),
         ("future-time", 1),
         ("not-framed", 2),
         ("past-time", 1),
@@ -248,7 +258,7 @@ async fn bad_records_go_to_the_dead_letter_and_the_stream_goes_on() {
         assert!(!letter.fix.is_empty());
     }
     let windows = read_until::<Window>(&process, Topic::Windows, |w| {
-        latest(w).values().any(|w| w.tenant == EVERY_TENANT && w.size_s == 3600 && w.errors == 9)
+        latest(w).values().any(|w| w.tenant == EVERY_TENANT && w.size_s == 3600 && w.errors == 10)
     })
     .await;
     assert!(windows.iter().any(|w| w.error_reasons.contains_key("unknown-schema")));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub enum StartError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
-    #[error("the schema registry does not answer or refuses: check registry.url")]
+    #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),

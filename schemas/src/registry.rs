@@ -33,7 +33,7 @@ pub enum RegistryError {
         source: Box<SRCError>,
     },
     /// A schema could not be registered.
-    #[error("register subject {subject} at the schema registry {url}{}", if *.incompatible { " (the change breaks readers of earlier versions: give new fields a default, never rename or retype)" } else { "" })]
+    #[error("can't register subject {subject} at the schema registry {url}: {}", if *.incompatible { "the change breaks readers of earlier versions; give new fields a default, never rename or retype" } else { "start it, or set registry.url (--registry), user and password" })]
     Register {
         /// The subject.
         subject: String,

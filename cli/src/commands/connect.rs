@@ -23,7 +23,7 @@ pub struct Args {
 
 /// Runs until shutdown; what is in flight then is finished.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let process = args.serve.start().await?;
+    let Some(process) = args.serve.start().await? else { return Ok(()) };
     let sinks = Sinks::start(&process, "connect").await?;
     let tasks = TaskTracker::new();
     if !args.no_clickhouse {

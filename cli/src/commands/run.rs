@@ -37,7 +37,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if index >= hosts.len().max(1) {
         anyhow::bail!("--process {index} is no line of --hosts, which has {}: count from 0", hosts.len());
     }
-    let process = args.serve.start().await?;
+    // What can be told without a broker is told first.
+    alerts::configured(&args.serve.config.load()?.alerts)?;
+    let Some(process) = args.serve.start().await? else { return Ok(()) };
     let configured = alerts::configured(&process.config.alerts)?;
     for channel in &configured.missing_channels {
         tracing::warn!(%channel, "shipped alert rules name a channel that is not configured: it hears nothing");

@@ -5,15 +5,13 @@ use super::metrics;
 use super::owner::Owner;
 use super::position::{Committed, Range};
 use super::rows::{Place, Table};
+use super::troubles::Troubles;
 use crate::http::Backoff;
 use crate::kafka::{DeadLetterSink, Refusal};
 use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
-use deskstream_runtime::health::Part;
 use deskstream_schemas::{EVERY_TENANT, Stage, Subject, Topic};
-use parking_lot::Mutex;
 use rdkafka::consumer::StreamConsumer;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -47,9 +45,7 @@ pub(super) struct Deliver {
     pub(super) client: Client,
     pub(super) topic: String,
     pub(super) dead_letters: Option<DeadLetterSink>,
-    pub(super) part: Part,
-    /// Partitions that stand still until somebody acts, and why.
-    pub(super) refused: Mutex<BTreeMap<i32, String>>,
+    pub(super) troubles: Troubles,
     /// Inserts at the same time.
     pub(super) slots: Semaphore,
     pub(super) shutdown: CancellationToken,
@@ -60,17 +56,24 @@ pub(super) struct Deliver {
 pub(super) struct Abandoned;
 
 impl Deliver {
-    /// Ready again, unless a partition still stands still: that must not be hidden by others doing well.
-    pub(super) fn recovered(&self) {
-        match self.refused.lock().first_key_value() {
-            Some((_, reason)) => self.part.not_ready(reason.as_str()),
-            None => self.part.ready(),
-        }
-    }
-
     /// Plans (unless this repeats a plan), inserts and commits a batch. Gives up only when abandoned.
     pub(super) async fn deliver<T: Table>(
         self: Arc<Self>,
+        partition: i32,
+        cut: Cut<T>,
+        plan: bool,
+        cancel: CancellationToken,
+    ) -> Result<(), Abandoned> {
+        let outcome = self.deliver_all(partition, cut, plan, cancel).await;
+        if outcome.is_err() {
+            // Whoever has the partition now will see for himself.
+            self.troubles.over(partition);
+        }
+        outcome
+    }
+
+    async fn deliver_all<T: Table>(
+        self: &Arc<Self>,
         partition: i32,
         cut: Cut<T>,
         plan: bool,
@@ -116,9 +119,8 @@ impl Deliver {
             metrics::INSERT_SECONDS.with_label_values(&[T::TABLE]).observe(started.elapsed().as_secs_f64());
             let error = match outcome {
                 Ok(()) => {
-                    if failures >= PATIENCE {
+                    if self.troubles.over(partition) {
                         tracing::info!(table = T::TABLE, failures, "ClickHouse takes inserts again");
-                        self.recovered();
                     }
                     return Ok(());
                 }
@@ -130,7 +132,8 @@ impl Deliver {
             let reason = explain(&error);
             tracing::warn!(table = T::TABLE, partition, %range, rows = rows.len(), failures, reason, "insert failed, trying again");
             if failures + 1 >= PATIENCE {
-                self.part.not_ready(format!("ClickHouse does not take inserts into {}: {reason}", T::TABLE));
+                let reason = format!("ClickHouse does not take inserts into {}: {reason}", T::TABLE);
+                self.troubles.fail(partition, reason);
             }
             // The table may have been changed meanwhile.
             self.client.clear_cached_metadata().await;

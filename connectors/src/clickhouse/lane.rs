@@ -111,9 +111,14 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Bytes held in memory for it.
-    pub(super) fn bytes(&self) -> usize {
-        let waiting: usize = self.waiting.iter().map(bytes_of).sum();
+    /// Whether a plan of before a restart is not whole yet.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(&self.state, State::Open(Open { redo: Some(_), .. }))
+    }
+
+    /// Bytes held in memory for it; `held_by` tells those of a record that waits.
+    pub(super) fn bytes(&self, held_by: impl Fn(&OwnedMessage) -> usize) -> usize {
+        let waiting: usize = self.waiting.iter().map(held_by).sum();
         match &self.state {
             State::Open(open) => {
                 waiting + open.batch.bytes() + open.inserting.as_ref().map_or(0, |i| i.bytes)
@@ -180,10 +185,6 @@ impl<T> Lane<T> {
     pub(super) fn inserted(&mut self) -> Option<Instant> {
         self.opened()?.inserting.take()?.since
     }
-}
-
-fn bytes_of(message: &OwnedMessage) -> usize {
-    message.payload().map_or(0, <[u8]>::len)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use clickhouse::sql::Identifier;
 use deskstream_runtime::config::ClickHouseConfig;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One file of `sql/`.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +73,22 @@ const fn number(text: &str) -> u32 {
     value
 }
 
+/// A server that is there answers the simplest question in far less.
+const REACH_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// ClickHouse does not answer, or refuses.
+    /// ClickHouse does not answer.
+    #[error("can't reach ClickHouse at {url} within {}s: start it, or set clickhouse.url (--clickhouse)", REACH_TIMEOUT.as_secs())]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why; none if nothing at all was heard.
+        #[source]
+        source: Option<ClickHouseError>,
+    },
+    /// ClickHouse refuses.
     #[error("{doing} at ClickHouse {url}: check clickhouse.url (--clickhouse), user and password")]
     ClickHouse {
         /// What was being done.
@@ -137,11 +150,19 @@ pub async fn migrate(config: &ClickHouseConfig) -> Result<Report, MigrateError> 
 }
 
 async fn migrate_with(config: &ClickHouseConfig, migrations: &[Migration]) -> Result<Report, MigrateError> {
+    // A URL may hold a password, an origin does not.
+    let url = config.url.origin().ascii_serialization();
     let failed = |doing: &str| {
-        let (doing, url) = (doing.to_owned(), config.url.to_string());
+        let (doing, url) = (doing.to_owned(), url.clone());
         move |source| MigrateError::ClickHouse { doing, url, source }
     };
     let name = &config.database;
+    match tokio::time::timeout(REACH_TIMEOUT, server(config).query("SELECT 1").execute()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error @ ClickHouseError::BadResponse(_))) => return Err(failed("log in")(error)),
+        Ok(Err(error)) => return Err(MigrateError::Unreachable { url, source: Some(error) }),
+        Err(_) => return Err(MigrateError::Unreachable { url, source: None }),
+    }
     server(config)
         .query("CREATE DATABASE IF NOT EXISTS ?")
         .bind(Identifier(name))

@@ -40,6 +40,7 @@ mod position;
 mod queries;
 mod rows;
 mod sink;
+mod troubles;
 
 pub use migrate::{MIGRATIONS, MigrateError, Migration, Report, migrate};
 pub use queries::{QUERIES, Query};

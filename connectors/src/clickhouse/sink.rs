@@ -9,6 +9,7 @@ use super::metrics;
 use super::owner::{Change, Owner};
 use super::position::{self, Committed, Start};
 use super::rows::Table;
+use super::troubles::Troubles;
 use crate::http::Backoff;
 use crate::kafka::DeadLetterSink;
 use deskstream_runtime::config::Config;
@@ -17,7 +18,6 @@ use deskstream_runtime::{Process, kafka};
 use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
 use deskstream_schemas::{Cleanup, DecodeError, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
-use parking_lot::Mutex;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
@@ -109,6 +109,8 @@ pub struct TableSink<T: Table> {
     insert_interval: Duration,
     next_by_age: Instant,
     buffer_bytes: usize,
+    /// What the lanes hold: counted at the last look, and what has come since.
+    held: usize,
     drain: Duration,
     /// Records of a compacted topic may vanish from a range that was planned.
     compacted: bool,
@@ -173,8 +175,7 @@ impl<T: Table> TableSink<T> {
                 client: super::client(&process.config.clickhouse),
                 topic,
                 dead_letters,
-                part: part.clone(),
-                refused: Mutex::default(),
+                troubles: Troubles::new(part.clone()),
                 slots: Semaphore::new(options.inserts),
                 shutdown: process.shutdown.clone(),
             }),
@@ -183,6 +184,7 @@ impl<T: Table> TableSink<T> {
             insert_interval: options.insert_interval,
             next_by_age: Instant::now(),
             buffer_bytes: options.buffer_bytes,
+            held: 0,
             drain: options.drain,
             compacted: matches!(kind.cleanup(), Cleanup::Compact | Cleanup::CompactDelete(_)),
             lanes: HashMap::new(),
@@ -208,6 +210,10 @@ impl<T: Table> TableSink<T> {
                 received = deliver.consumer.recv() => {
                     self.received(received).await;
                     for _ in 1..STEP {
+                        // Before partitions are paused nothing more is taken than there is room for.
+                        if self.held >= self.buffer_bytes {
+                            break;
+                        }
                         let Some(received) = deliver.consumer.recv().now_or_never() else { break };
                         self.received(received).await;
                     }
@@ -245,6 +251,7 @@ impl<T: Table> TableSink<T> {
         // No lane: it was taken away a moment ago.
         let Some(lane) = self.lanes.get_mut(&partition) else { return };
         lane.at_end = false;
+        self.held += held_by(message);
         let must_wait = !lane.is_open() || !lane.waiting.is_empty();
         if must_wait || take(&self.decoder, &self.deliver, partition, lane, message) == Taken::NotYet {
             lane.waiting.push_back(message.detach());
@@ -268,9 +275,7 @@ impl<T: Table> TableSink<T> {
                     if let Some(lane) = self.lanes.remove(&partition) {
                         lane.cancel.cancel();
                     }
-                    if self.deliver.refused.lock().remove(&partition).is_some() {
-                        self.deliver.recovered();
-                    }
+                    self.deliver.troubles.lost(partition);
                 }
             }
         }
@@ -353,11 +358,16 @@ impl<T: Table> TableSink<T> {
 
     /// Pauses partitions that have no room, and resumes those that have it again.
     fn hold_back(&mut self) {
-        let held: usize = self.lanes.values().map(Lane::bytes).sum();
+        let held: usize = self.lanes.values().map(|lane| lane.bytes(held_by)).sum();
         let rows: usize = self.lanes.values().map(Lane::rows).sum();
+        self.held = held;
         let too_much = held >= self.buffer_bytes;
+        // Plans of before a restart may need more than the buffer (another process's partitions came to us, or a smaller
+        // buffer was configured), and nothing is inserted of one that is not whole: one at a time is let through.
+        let whatever = self.lanes.iter().filter(|(_, l)| l.repeats()).map(|(partition, _)| *partition).min();
         let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
         for (&partition, lane) in &mut self.lanes {
+            let too_much = too_much && whatever != Some(partition);
             let no_room = too_much || !lane.waiting.is_empty() || lane.is_full(&self.limits);
             if no_room != lane.paused {
                 lane.paused = no_room;
@@ -417,6 +427,11 @@ fn take_waiting<T: Table>(
     took
 }
 
+/// The memory that a record takes once it is decoded.
+fn held_by(message: &impl Message) -> usize {
+    message.payload().map_or(0, <[u8]>::len) * MEMORY_FACTOR + MEMORY_PER_RECORD
+}
+
 fn take<T: Table>(
     decoder: &Decoder<T>,
     deliver: &Deliver,
@@ -441,7 +456,7 @@ fn take<T: Table>(
         return Taken::Yes;
     };
     match decoder.decode(payload) {
-        Ok(record) => batch.push(offset, record, payload.len() * MEMORY_FACTOR + MEMORY_PER_RECORD, now),
+        Ok(record) => batch.push(offset, record, held_by(message), now),
         Err(DecodeError::Pending { .. }) => return Taken::NotYet,
         Err(error) => batch.refuse(
             Refused {
@@ -465,8 +480,7 @@ fn refuse<T>(
     refusal: &position::Refusal,
 ) {
     tracing::error!(table, partition, %refusal, "partition refused: it stands still until somebody acts");
-    deliver.refused.lock().insert(partition, format!("partition {partition} of {table}: {refusal}"));
-    deliver.recovered();
+    deliver.troubles.refuse(partition, format!("partition {partition} of {table}: {refusal}"));
     lane.refuse();
 }
 

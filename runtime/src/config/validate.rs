@@ -54,6 +54,12 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "20000 is a good start",
     );
     check.that(
+        clickhouse.batch_bytes.0 >= 16 * 1024,
+        "clickhouse.batch_bytes",
+        "is under 16 KiB",
+        "\"16 MiB\" is a good start",
+    );
+    check.that(
         !clickhouse.database.is_empty()
             && clickhouse.database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
         "clickhouse.database",
