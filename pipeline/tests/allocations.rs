@@ -109,4 +109,5 @@ async fn a_ticket_allocates_little() {
     });
     count("decode enriched", 40, || drop(black_box(tickets.decode(&out[0].payload))));
     process.shutdown.cancel();
+    bed.stop().await;
 }

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::Bed;
-use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -182,8 +181,7 @@ async fn events_are_enriched_and_counted_exactly_once_across_restarts() {
     .await;
     assert!(windows.iter().all(|w| w.tickets <= 51 && w.events <= 52), "a window counted something twice");
     stop(process, job).await;
-    bed.registry.stop().await;
-    bed.kafka.stop().await;
+    bed.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,6 +261,5 @@ async fn bad_records_go_to_the_dead_letter_and_the_stream_goes_on() {
     .await;
     assert!(windows.iter().any(|w| w.error_reasons.contains_key("unknown-schema")));
     stop(process, job).await;
-    bed.registry.stop().await;
-    bed.kafka.stop().await;
+    bed.stop().await;
 }

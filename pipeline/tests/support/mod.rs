@@ -40,4 +40,9 @@ impl Bed {
     pub async fn process(&self, prefix: &str) -> Process {
         Process::start(Arc::new(self.config(prefix)), CancellationToken::new()).await.unwrap()
     }
+
+    pub async fn stop(self) {
+        self.registry.stop().await;
+        self.kafka.stop().await;
+    }
 }
