@@ -206,7 +206,7 @@ mod tests {
         let deadline = Instant::now() + 2 * MINUTE;
         let (waited, ()) =
             tokio::join!(tokio::time::timeout(Duration::from_secs(10), gate.turn(deadline)), async {
-                gate.learn(Some(60_000), None)
+                gate.learn(Some(60_000), None);
             });
         assert_eq!(waited, Ok(Ok(())));
     }
