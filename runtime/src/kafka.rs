@@ -105,8 +105,8 @@ pub async fn reachable(config: &KafkaConfig) -> Result<(), KafkaError> {
 }
 
 /// The first and the next offset of a partition. Waits (blocking) while a topic just made gets its leader.
-pub fn watermarks<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+pub fn watermarks<X: ConsumerContext, C: Consumer<X>>(
+    consumer: &C,
     topic: &str,
     partition: i32,
     timeout: Duration,

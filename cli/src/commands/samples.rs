@@ -56,8 +56,16 @@ pub struct Args {
     #[arg(long, default_value_t = 0.0, value_parser = share, value_name = "SHARE")]
     reordered: f64,
 
-    /// Lift the documented rate limits, for load tests.
-    #[arg(long)]
+    /// The account's rate limit: requests per minute. 700 is documented for Enterprise, 2500 for High Volume.
+    #[arg(long, default_value_t = 700, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    account_limit: u32,
+
+    /// The account's limit of ticket updates per minute. 100 is documented; large customers get more.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    update_limit: u32,
+
+    /// No rate limits, and no headers that tell of any.
+    #[arg(long, conflicts_with_all = ["account_limit", "update_limit"])]
     no_limits: bool,
 
     /// What incremental exports leave out of the newest past, in seconds; 60 at the real Zendesk.
@@ -99,7 +107,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             reordered: args.reordered,
             ..SenderOptions::default()
         },
-        limits: if args.no_limits { Limits::none() } else { Limits::default() },
+        limits: if args.no_limits {
+            Limits::none()
+        } else {
+            Limits::raised(args.account_limit, args.update_limit)
+        },
         export_margin: Duration::from_secs(args.export_margin),
         control_port: args.control_port,
         seed: args.seed,

@@ -31,10 +31,13 @@
 
 mod batch;
 mod insert;
+mod intake;
 mod lane;
 mod metrics;
 mod migrate;
 mod names;
+mod opening;
+mod options;
 mod owner;
 mod position;
 mod queries;
@@ -43,9 +46,10 @@ mod sink;
 mod troubles;
 
 pub use migrate::{MIGRATIONS, MigrateError, Migration, Report, migrate};
+pub use options::SinkOptions;
 pub use queries::{QUERIES, Query};
 pub use rows::Table;
-pub use sink::{SinkError, SinkOptions, TableSink, run_all};
+pub use sink::{SinkError, TableSink, run_all};
 
 use clickhouse::Client;
 use deskstream_runtime::config::ClickHouseConfig;

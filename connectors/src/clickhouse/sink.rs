@@ -2,26 +2,26 @@
 //!
 //! One task does all of it but the waiting: inserts, commits and questions to the broker run beside it and report back.
 
-use super::batch::{Limits, Refused};
+use super::batch::Limits;
 use super::insert::{Abandoned, Deliver};
-use super::lane::{Admission, Lane};
+use super::intake::{Taken, held_by, refuse, take, take_waiting};
+use super::lane::Lane;
 use super::metrics;
+use super::opening::{Starts, open};
+use super::options::SinkOptions;
 use super::owner::{Change, Owner};
-use super::position::{self, Committed, Start};
 use super::rows::Table;
 use super::troubles::Troubles;
-use crate::http::Backoff;
 use crate::kafka::DeadLetterSink;
-use deskstream_runtime::config::Config;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::{Process, kafka};
 use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
-use deskstream_schemas::{Cleanup, DecodeError, Decoder, EnrichedTicket, Subject};
+use deskstream_schemas::{Cleanup, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,6 @@ use tokio_util::sync::CancellationToken;
 /// A schema that is being fetched is asked for again after this time.
 const SCHEMA_RETRY: Duration = Duration::from_millis(50);
 const CONSUME_RETRY: Duration = Duration::from_millis(500);
-const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
-const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), most: Duration::from_secs(5) };
 
 /// After an insert that was not full, ClickHouse has this many times as long for other work before the next such
 /// insert: the busier it is, the fewer and larger the inserts become.
@@ -46,10 +44,6 @@ const MOST_REST: Duration = Duration::from_secs(1);
 /// Records taken between two looks at what is due.
 const STEP: usize = 512;
 
-/// Decoded, a record takes about this many times its size on the wire, and this much for its own.
-const MEMORY_FACTOR: usize = 2;
-const MEMORY_PER_RECORD: usize = 512;
-
 /// A sink could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("subscribe to topic {topic} as group {group}")]
@@ -58,45 +52,6 @@ pub struct SinkError {
     group: String,
     #[source]
     source: Box<KafkaError>,
-}
-
-/// How sinks behave.
-#[derive(Debug, Clone)]
-pub struct SinkOptions {
-    /// The consumer groups' common start; the table's name is added.
-    pub group: String,
-    /// Most rows of an insert.
-    pub batch_rows: usize,
-    /// Most bytes of an insert.
-    pub batch_bytes: usize,
-    /// The longest a record waits for others.
-    pub batch_age: Duration,
-    /// The shortest time between two inserts of one table that are not full.
-    pub insert_interval: Duration,
-    /// The most bytes a sink holds; beyond this its partitions wait.
-    pub buffer_bytes: usize,
-    /// Inserts of one table at the same time.
-    pub inserts: usize,
-    /// How long inserts under way may go on at the end.
-    pub drain: Duration,
-}
-
-impl SinkOptions {
-    /// What the configuration says.
-    pub fn new(config: &Config) -> Self {
-        let clickhouse = &config.clickhouse;
-        Self {
-            group: format!("{}.clickhouse", config.pipeline.group),
-            // ClickHouse cuts blocks at about a million rows and 256 MiB: a batch stays well below.
-            batch_rows: clickhouse.batch_rows.min(500_000),
-            batch_bytes: clickhouse.batch_bytes.0.min(128 << 20),
-            batch_age: clickhouse.batch_age,
-            insert_interval: clickhouse.insert_interval,
-            buffer_bytes: clickhouse.batch_bytes.0.saturating_mul(3),
-            inserts: 2,
-            drain: Duration::from_secs(10),
-        }
-    }
 }
 
 /// The sink of the table of `T`.
@@ -123,16 +78,9 @@ pub struct TableSink<T: Table> {
 
 /// What a task reports.
 enum Ended {
-    Opened(Vec<(i32, u64, Result<Start, position::Refusal>)>),
+    Opened(Starts),
     Delivered(i32, u64, Result<(), Abandoned>),
     Nothing,
-}
-
-/// Whether a record was taken in.
-#[derive(PartialEq, Eq)]
-enum Taken {
-    Yes,
-    NotYet,
 }
 
 impl<T: Table> TableSink<T> {
@@ -268,7 +216,8 @@ impl<T: Table> TableSink<T> {
                     self.lanes.insert(partition, Lane::opening(self.next_id, CancellationToken::new()));
                     opening.push((partition, self.next_id));
                 }
-                self.tasks.spawn(open(Arc::clone(&self.deliver), opening));
+                let opened = open(Arc::clone(&self.deliver), opening);
+                self.tasks.spawn(opened.map(|starts| starts.map_or(Ended::Nothing, Ended::Opened)));
             }
             Change::Lost(partitions) => {
                 for partition in partitions {
@@ -405,130 +354,6 @@ impl<T: Table> TableSink<T> {
         // Leaving the group waits for the broker.
         drop(tokio::task::spawn_blocking(move || drop(deliver)).await);
     }
-}
-
-/// Takes in what waits, in order; true if something was taken.
-fn take_waiting<T: Table>(
-    decoder: &Decoder<T>,
-    deliver: &Deliver,
-    partition: i32,
-    lane: &mut Lane<T>,
-    limits: &Limits,
-) -> bool {
-    let mut took = false;
-    while lane.is_open() && !lane.is_full(limits) {
-        let Some(message) = lane.waiting.pop_front() else { break };
-        if take(decoder, deliver, partition, lane, &message) == Taken::NotYet {
-            lane.waiting.push_front(message);
-            break;
-        }
-        took = true;
-    }
-    took
-}
-
-/// The memory that a record takes once it is decoded.
-fn held_by(message: &impl Message) -> usize {
-    message.payload().map_or(0, <[u8]>::len) * MEMORY_FACTOR + MEMORY_PER_RECORD
-}
-
-fn take<T: Table>(
-    decoder: &Decoder<T>,
-    deliver: &Deliver,
-    partition: i32,
-    lane: &mut Lane<T>,
-    message: &impl Message,
-) -> Taken {
-    let offset = message.offset();
-    match lane.admit(offset) {
-        Ok(Admission::Next) => {}
-        Ok(Admission::BehindPlan) => return Taken::NotYet,
-        Err(refusal) => {
-            refuse(lane, deliver, T::TABLE, partition, &refusal);
-            return Taken::Yes;
-        }
-    }
-    let Some(batch) = lane.batch() else { return Taken::NotYet };
-    let now = Instant::now();
-    let Some(payload) = message.payload() else {
-        // A tombstone of a compacted topic: ClickHouse keeps what it has.
-        batch.pass(offset, 0, now);
-        return Taken::Yes;
-    };
-    match decoder.decode(payload) {
-        Ok(record) => batch.push(offset, record, held_by(message), now),
-        Err(DecodeError::Pending { .. }) => return Taken::NotYet,
-        Err(error) => batch.refuse(
-            Refused {
-                offset,
-                key: message.key().map(<[u8]>::to_vec),
-                payload: payload.to_vec(),
-                reason: error.reason(),
-                error: error.to_string(),
-            },
-            now,
-        ),
-    }
-    Taken::Yes
-}
-
-fn refuse<T>(
-    lane: &mut Lane<T>,
-    deliver: &Deliver,
-    table: &str,
-    partition: i32,
-    refusal: &position::Refusal,
-) {
-    tracing::error!(table, partition, %refusal, "partition refused: it stands still until somebody acts");
-    deliver.troubles.refuse(partition, format!("partition {partition} of {table}: {refusal}"));
-    lane.refuse();
-}
-
-/// Asks the broker where partitions stand, again and again.
-async fn open(deliver: Arc<Deliver>, opening: Vec<(i32, u64)>) -> Ended {
-    for wait in BACKOFF.waits() {
-        let (asked, partitions) = (Arc::clone(&deliver), opening.clone());
-        match tokio::task::spawn_blocking(move || ask(&asked, &partitions)).await {
-            Ok(Ok(starts)) => return Ended::Opened(starts),
-            Ok(Err(error)) => {
-                tracing::warn!(topic = deliver.topic, %error, "asking where partitions stand, trying again");
-            }
-            Err(error) => {
-                tracing::error!(topic = deliver.topic, %error, "reading the group's metadata: another program uses the group?");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = deliver.shutdown.cancelled() => break,
-        }
-    }
-    Ended::Nothing
-}
-
-type Starts = Vec<(i32, u64, Result<Start, position::Refusal>)>;
-
-fn ask(deliver: &Deliver, opening: &[(i32, u64)]) -> Result<Starts, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(opening.len());
-    for (partition, _) in opening {
-        list.add_partition(&deliver.topic, *partition);
-    }
-    let committed = deliver.consumer.committed_offsets(list, BROKER_TIMEOUT)?;
-    let mut starts = Vec::with_capacity(opening.len());
-    for &(partition, id) in opening {
-        let Some(element) = committed.find_partition(&deliver.topic, partition) else { continue };
-        element.error()?;
-        let position = match element.offset() {
-            Offset::Offset(next) => Some(Committed::read(next, element.metadata())),
-            _ => None,
-        };
-        let (low, high) = deliver.consumer.fetch_watermarks(&deliver.topic, partition, BROKER_TIMEOUT)?;
-        starts.push((
-            partition,
-            id,
-            position.transpose().and_then(|position| position::start(position, low, high)),
-        ));
-    }
-    Ok(starts)
 }
 
 /// Runs the sinks of all tables until shutdown.

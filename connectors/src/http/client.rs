@@ -1,173 +1,25 @@
 //! The client of one account. See the module's contract.
 
-use super::backoff::Backoff;
+use super::breaker::{Breaker, breaker};
+use super::call::{Answer, Call, Repeat};
 use super::error::{CallError, Cause, Effect, Hint, SetupError};
+use super::gate::{NoTurn, Turn};
 use super::limits::{RateLimits, retry_after};
 use super::metrics;
+use super::options::ClientOptions;
 use super::throttle::Throttle;
-use bytes::{Bytes, BytesMut};
-use failsafe::failure_policy::{ConsecutiveFailures, consecutive_failures};
-use failsafe::{Config as BreakerConfig, Instrument, StateMachine, backoff};
+use bytes::BytesMut;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Failures in a row that open the circuit.
-const BREAKER_FAILURES: u32 = 8;
-
 /// Most characters of a service's error code that are kept; longer ones are free text.
 const MAX_CODE_CHARS: usize = 64;
-
-/// A service's account and how it is called.
-#[derive(Debug, Clone)]
-pub struct ClientOptions {
-    /// Name of the service in metrics and errors.
-    pub service: &'static str,
-    /// Name of the account in metrics: the tenant.
-    pub account: String,
-    /// Everything is asked of this origin.
-    pub base: Url,
-    /// Value of the `Authorization` header, if any.
-    pub authorization: Option<SecretString>,
-    /// How long one attempt may take, from its turn to its whole answer.
-    pub attempt: Duration,
-    /// How long a call may take in all, waits included.
-    pub total: Duration,
-    /// Most attempts of one call.
-    pub attempts: u32,
-    /// Waits between attempts.
-    pub backoff: Backoff,
-    /// Most requests at once.
-    pub concurrency: usize,
-    /// Requests per window until the service tells its own limit.
-    pub per_window: u32,
-    /// The window that the service counts in.
-    pub window: Duration,
-    /// Most bytes of an answer.
-    pub max_answer: usize,
-}
-
-impl ClientOptions {
-    /// Defaults for a helpdesk's REST API.
-    pub fn new(service: &'static str, account: impl Into<String>, base: Url) -> Self {
-        Self {
-            service,
-            account: account.into(),
-            base,
-            authorization: None,
-            attempt: Duration::from_secs(15),
-            total: Duration::from_secs(90),
-            attempts: 5,
-            backoff: Backoff::default(),
-            concurrency: 8,
-            per_window: 200,
-            window: Duration::from_secs(60),
-            max_answer: 32 * 1024 * 1024,
-        }
-    }
-}
-
-/// Whether a call may be sent again after an attempt of unknown effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeat {
-    /// Yes: it changes nothing, or always to the same.
-    Safe,
-    /// No: the caller looks first.
-    Unsafe,
-}
-
-/// One call.
-#[derive(Debug, Clone)]
-pub struct Call<'a> {
-    /// Name in metrics and errors: the route without its ids.
-    pub endpoint: &'static str,
-    /// Method.
-    pub method: Method,
-    /// Path and query relative to the base, or an absolute URL of the same origin.
-    pub url: &'a str,
-    /// JSON body.
-    pub body: Option<Bytes>,
-    /// Whether it may be repeated blindly.
-    pub repeat: Repeat,
-    /// Statuses that are an answer, not an error, besides those below 300.
-    pub accept: &'a [StatusCode],
-    /// A deadline earlier than [`ClientOptions::total`] allows.
-    pub deadline: Option<Instant>,
-}
-
-impl<'a> Call<'a> {
-    /// A `GET`.
-    pub fn get(endpoint: &'static str, url: &'a str) -> Self {
-        Self {
-            endpoint,
-            method: Method::GET,
-            url,
-            body: None,
-            repeat: Repeat::Safe,
-            accept: &[],
-            deadline: None,
-        }
-    }
-
-    /// A call with a JSON body that must not be repeated blindly.
-    pub fn write(endpoint: &'static str, method: Method, url: &'a str, body: Bytes) -> Self {
-        Self { endpoint, method, url, body: Some(body), repeat: Repeat::Unsafe, accept: &[], deadline: None }
-    }
-
-    /// Takes these statuses as answers too.
-    #[must_use]
-    pub fn accepting(mut self, accept: &'a [StatusCode]) -> Self {
-        self.accept = accept;
-        self
-    }
-}
-
-/// What the service answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// Status.
-    pub status: StatusCode,
-    /// Headers.
-    pub headers: HeaderMap,
-    /// Whole body.
-    pub body: Bytes,
-    /// Requests sent for it.
-    pub attempts: u32,
-    /// What the service said of its limits.
-    pub limits: RateLimits,
-}
-
-type Breaker = StateMachine<ConsecutiveFailures<backoff::EqualJittered>, BreakerGauge>;
-
-/// Tells when the circuit opens and closes.
-struct BreakerGauge {
-    service: &'static str,
-    account: String,
-}
-
-impl Instrument for BreakerGauge {
-    fn on_call_rejected(&self) {}
-
-    fn on_open(&self) {
-        tracing::warn!(
-            service = self.service,
-            account = self.account,
-            "circuit opened: requests are held back"
-        );
-        metrics::CIRCUIT_OPEN.with_label_values(&[self.service, self.account.as_str()]).set(1);
-    }
-
-    fn on_half_open(&self) {}
-
-    fn on_closed(&self) {
-        metrics::CIRCUIT_OPEN.with_label_values(&[self.service, self.account.as_str()]).set(0);
-    }
-}
 
 /// A client of one account; share it by `Arc`.
 pub struct Client {
@@ -211,13 +63,8 @@ impl Client {
             .tcp_nodelay(true)
             .build()
             .map_err(|source| SetupError::Client { service, source })?;
-        let waits = backoff::equal_jittered(Duration::from_secs(1), Duration::from_secs(30));
-        let breaker = BreakerConfig::new()
-            .failure_policy(consecutive_failures(BREAKER_FAILURES, waits))
-            .instrument(BreakerGauge { service, account: options.account.clone() })
-            .build();
-        metrics::CIRCUIT_OPEN.with_label_values(&[service, options.account.as_str()]).set(0);
-        let throttle = Throttle::new(options.concurrency, options.per_window, options.window);
+        let breaker = breaker(service, options.account.clone());
+        let throttle = Throttle::new(&options);
         Ok(Self { options, http, headers, throttle, breaker, limits: Mutex::default() })
     }
 
@@ -229,6 +76,22 @@ impl Client {
     /// What the service last said of its limits.
     pub fn limits(&self) -> RateLimits {
         *self.limits.lock()
+    }
+
+    /// Waits for a turn at a budget before the caller does what the request rests on, such as reading the ticket
+    /// that it updates: what was read a minute ago is stale. A turn that no call spends is given back.
+    pub async fn reserve(&self, endpoint: &'static str, budget: &'static str) -> Result<Turn<'_>, CallError> {
+        let asked = Instant::now();
+        let turn = self.throttle.reserve(budget, asked + self.options.total).await;
+        self.waited(asked);
+        turn.map_err(|refused| CallError {
+            service: self.options.service,
+            endpoint,
+            cause: Cause::NoTurn,
+            effect: Effect::None,
+            hint: hint(refused),
+            attempts: 0,
+        })
     }
 
     /// Sends a call, again where that is safe, and gives its answer.
@@ -314,14 +177,12 @@ impl Client {
             return Err(unsent(Cause::CircuitOpen));
         }
         let asked = Instant::now();
-        let turn = self.throttle.turn(deadline).await;
-        metrics::WAIT_SECONDS
-            .with_label_values(&[self.options.service])
-            .observe(asked.elapsed().as_secs_f64());
-        let Some(_turn) = turn else {
+        let turn = self.throttle.turn(call, deadline).await;
+        self.waited(asked);
+        let _turn = turn.map_err(|refused| {
             self.count(call, "no_turn");
-            return Err(unsent(Cause::NoTurn));
-        };
+            Failure { hint: hint(refused), ..unsent(Cause::NoTurn) }
+        })?;
         *attempts += 1;
         let sent = Instant::now();
         let latest = deadline.min(sent + self.options.attempt);
@@ -379,7 +240,7 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         let limits = RateLimits::read(response.headers(), Timestamp::now());
-        self.learn(&limits);
+        self.learn(call, &limits);
         Ok(Answer {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
@@ -389,8 +250,13 @@ impl Client {
         })
     }
 
-    fn learn(&self, limits: &RateLimits) {
-        self.throttle.learn(limits);
+    fn waited(&self, since: Instant) {
+        let seconds = since.elapsed().as_secs_f64();
+        metrics::WAIT_SECONDS.with_label_values(&[self.options.service]).observe(seconds);
+    }
+
+    fn learn(&self, call: &Call<'_>, limits: &RateLimits) {
+        self.throttle.learn(limits, call.budget);
         if limits.limit.is_some() || limits.remaining.is_some() {
             *self.limits.lock() = *limits;
         }
@@ -400,6 +266,10 @@ impl Client {
         }
         if let Some(remaining) = limits.remaining {
             metrics::REMAINING.with_label_values(&labels).set(remaining.into());
+        }
+        if let (Some(budget), Some(limit)) = (call.budget, limits.endpoint.and_then(|own| own.limit)) {
+            let labels = [self.options.service, self.options.account.as_str(), budget];
+            metrics::BUDGET.with_label_values(&labels).set(limit.into());
         }
     }
 
@@ -414,7 +284,11 @@ impl Client {
             StatusCode::TOO_MANY_REQUESTS => {
                 let pause = asked.or(answer.limits.exhausted(self.options.window));
                 // While the account has requests left it is one endpoint, or one ticket, that has to wait.
-                let whole_account = answer.limits.remaining.is_none_or(|remaining| remaining == 0);
+                // An endpoint whose own limit is used up has been paused by what the answer said of that.
+                let whole_account = match answer.limits.remaining {
+                    Some(remaining) => remaining == 0,
+                    None => answer.limits.endpoint.is_none(),
+                };
                 if let Some(pause) = pause.filter(|_| whole_account) {
                     self.throttle.pause(pause);
                 }
@@ -435,6 +309,10 @@ impl Client {
             .with_label_values(&[self.options.service, self.options.account.as_str(), call.endpoint, result])
             .inc();
     }
+}
+
+fn hint(refused: NoTurn) -> Hint {
+    refused.wait.map_or(Hint::Backoff, Hint::After)
 }
 
 fn cause(error: reqwest::Error) -> Cause {
@@ -467,6 +345,7 @@ fn error_code(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::SecretString;
 
     fn client(base: &str) -> Client {
         deskstream_runtime::install_crypto_provider();

@@ -65,7 +65,11 @@ impl RateLimits {
                 continue;
             };
             if vendor {
-                limits.endpoint = endpoint(value, now).or(limits.endpoint);
+                // Where a request counts for several, the one that is used up first is the one to heed.
+                limits.endpoint = [limits.endpoint, endpoint(value, now)]
+                    .into_iter()
+                    .flatten()
+                    .min_by_key(|own| own.remaining.unwrap_or(u32::MAX));
                 continue;
             }
             match rest.strip_suffix("-requests").unwrap_or(rest) {
@@ -87,6 +91,13 @@ impl RateLimits {
     }
 
     /// How long to wait since nothing is left; `None` if something is, or nothing was said.
+    pub fn exhausted(&self, default: Duration) -> Option<Duration> {
+        (self.remaining == Some(0)).then(|| self.resets_in.unwrap_or(default))
+    }
+}
+
+impl EndpointLimit {
+    /// As [`RateLimits::exhausted`].
     pub fn exhausted(&self, default: Duration) -> Option<Duration> {
         (self.remaining == Some(0)).then(|| self.resets_in.unwrap_or(default))
     }

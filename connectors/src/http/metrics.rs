@@ -59,6 +59,15 @@ pub(super) static REMAINING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
+pub(super) static BUDGET: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!(
+        "deskstream_http_endpoint_limit_requests",
+        "Requests per window that the service grants the account at an endpoint with a limit of its own, as it told us",
+        &["service", "account", "endpoint"]
+    )
+    .expect(ONCE)
+});
+
 pub(super) static CIRCUIT_OPEN: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!(
         "deskstream_http_circuit_open",

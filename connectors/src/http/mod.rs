@@ -3,8 +3,9 @@
 //!
 //! # One call
 //! [`Client::call`] sends a [`Call`] up to [`ClientOptions::attempts`] times within its deadline:
-//! 1. It waits for the circuit breaker, a place among the account's concurrent requests, and the rate limit.
-//!    The rate starts at [`ClientOptions::per_minute`] and follows what the service's own headers say.
+//! 1. It waits for the circuit breaker, the budget of its endpoint if that has one, a place among the account's
+//!    concurrent requests, and the account's rate limit. Both rates start at what the options assume
+//!    ([`ClientOptions::per_window`], [`Budget::per_window`]) and follow what the service's own headers say.
 //! 2. It sends. Each attempt has a deadline of its own.
 //! 3. A failure that left the request **not applied** ([`Effect::None`]: never connected, 429, 503 with
 //!    `Retry-After`) is tried again after jittered exponential backoff, or when `Retry-After` says.
@@ -20,13 +21,20 @@
 //! logged; errors hold neither URL queries nor bodies.
 
 mod backoff;
+mod breaker;
+mod call;
 mod client;
 mod error;
+mod gate;
 mod limits;
 mod metrics;
+mod options;
 mod throttle;
 
 pub use backoff::Backoff;
-pub use client::{Answer, Call, Client, ClientOptions, Repeat};
+pub use call::{Answer, Call, Repeat};
+pub use client::Client;
 pub use error::{CallError, Cause, Domain, Effect, Hint, SetupError};
-pub use limits::{RateLimits, retry_after};
+pub use gate::Turn;
+pub use limits::{EndpointLimit, RateLimits, retry_after};
+pub use options::{Budget, ClientOptions};

@@ -1,23 +1,20 @@
 //! Ordered, at-least-once consumption of a topic by a consumer group. See the module's contract.
 
-use super::dead_letter::{DeadLetterSink, Refusal};
+use super::dead_letter::DeadLetterSink;
+use super::handler::{Handled, Received, Worker};
 use super::lanes::Lanes;
+use super::membership::Context;
 use super::metrics;
-use super::progress::{Progress, Ticket};
+use super::progress::Ticket;
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
-use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{DecodeError, Decoder, EVERY_TENANT, Record, Stage, Subject};
-use futures::FutureExt;
+use deskstream_schemas::{Decoder, Record, Subject};
 use parking_lot::Mutex;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
-use rdkafka::{ClientContext, Statistics};
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -25,8 +22,6 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
-const SCHEMA_RETRY: Duration = Duration::from_millis(50);
-const DEAD_LETTER_RETRY: Duration = Duration::from_secs(1);
 const CONSUME_RETRY: Duration = Duration::from_millis(500);
 
 /// How far the clock of whoever wrote a record may be ahead of ours.
@@ -89,53 +84,6 @@ pub enum FeedError {
         #[source]
         source: Box<KafkaError>,
     },
-}
-
-/// A record as a handler gets it.
-#[derive(Debug)]
-pub struct Received<T> {
-    /// The record.
-    pub record: T,
-    /// Its key; empty if it has none or is no text.
-    pub key: String,
-    /// Full name of the topic.
-    pub topic: String,
-    /// Partition.
-    pub partition: i32,
-    /// Offset.
-    pub offset: i64,
-    /// How often the handler was called for it before.
-    pub tries: u32,
-    /// Whether another process, or this one before it lost the partition, may have handled it already.
-    pub maybe_repeated: bool,
-}
-
-impl<T> Received<T> {
-    /// Its source position, as in dead letters.
-    pub fn source(&self) -> String {
-        position(&self.topic, self.partition, self.offset)
-    }
-}
-
-/// How a handler ends: well, or with what shall happen instead.
-pub type Handled = Result<(), Unhandled>;
-
-/// What shall happen to a record that its handler did not finish.
-#[derive(Debug, Clone)]
-pub enum Unhandled {
-    /// It can never be handled: to the dead letter.
-    Poison {
-        /// Stable reason code in kebab-case.
-        reason: &'static str,
-        /// What is wrong, without personal data.
-        error: String,
-        /// What an operator can do about it.
-        fix: Cow<'static, str>,
-    },
-    /// Call the handler again after this time; later records of the same key wait.
-    Later(Duration),
-    /// The process is ending: leave it to the next one.
-    Abandoned,
 }
 
 /// Consumes records of one type.
@@ -362,214 +310,5 @@ impl Running {
     fn gauge(&self) {
         let unfinished = i64::try_from(self.lanes.len()).unwrap_or(i64::MAX);
         metrics::UNFINISHED.with_label_values(&[self.name]).set(unfinished);
-    }
-}
-
-/// What becomes of one record, from its bytes to a finished offset.
-struct Worker<T: Record, H> {
-    name: &'static str,
-    handler: H,
-    decoder: Arc<Decoder<T>>,
-    dead_letters: DeadLetterSink,
-    slots: Semaphore,
-    shutdown: CancellationToken,
-}
-
-impl<T: Record + Sync, H, F> Worker<T, H>
-where
-    H: Fn(Arc<Received<T>>) -> F + Send + Sync + 'static,
-    F: Future<Output = Handled> + Send + 'static,
-{
-    /// Whether the record is finished, so that its offset may be passed.
-    async fn work(&self, message: &OwnedMessage, maybe_repeated: bool) -> bool {
-        let Some(payload) = message.payload() else {
-            self.count("empty");
-            return true;
-        };
-        let record = loop {
-            match self.decoder.decode(payload) {
-                Ok(record) => break record,
-                Err(DecodeError::Pending { .. }) => {
-                    if !self.wait(SCHEMA_RETRY).await {
-                        return self.abandon();
-                    }
-                }
-                Err(error) => {
-                    let fix =
-                        "find the producer that wrote it; the payload is kept sealed in the dead letter";
-                    let poison = (Stage::Decode, error.reason(), error.to_string(), Cow::Borrowed(fix));
-                    return self.bury(message, poison, 1).await;
-                }
-            }
-        };
-        let mut received = Arc::new(Received {
-            record,
-            key: message.key().and_then(|k| std::str::from_utf8(k).ok()).unwrap_or_default().to_owned(),
-            topic: message.topic().to_owned(),
-            partition: message.partition(),
-            offset: message.offset(),
-            tries: 0,
-            maybe_repeated,
-        });
-        loop {
-            let slot = tokio::select! {
-                slot = self.slots.acquire() => slot.expect("the slots' semaphore is never closed"),
-                () = self.shutdown.cancelled() => return self.abandon(),
-            };
-            let call = async { (self.handler)(Arc::clone(&received)).await };
-            let handled = AssertUnwindSafe(call).catch_unwind().await;
-            drop(slot);
-            let attempts = received.tries.saturating_add(1);
-            match handled {
-                Ok(Ok(())) => {
-                    self.count("done");
-                    return true;
-                }
-                Ok(Err(Unhandled::Abandoned)) => return self.abandon(),
-                Ok(Err(Unhandled::Later(after))) => {
-                    self.count("later");
-                    if !self.wait(after).await {
-                        return self.abandon();
-                    }
-                    match Arc::get_mut(&mut received) {
-                        Some(received) => {
-                            received.tries = attempts;
-                            received.maybe_repeated = true;
-                        }
-                        None => {
-                            tracing::debug!(feed = self.name, "a handler kept its record: tries not counted");
-                        }
-                    }
-                }
-                Ok(Err(Unhandled::Poison { reason, error, fix })) => {
-                    return self.bury(message, (Stage::Sink, reason, error, fix), attempts).await;
-                }
-                Err(_panic) => {
-                    let error = format!("the handler of feed {} panicked", self.name);
-                    let fix = Cow::Borrowed("this is a bug: report it with the log around this time");
-                    return self.bury(message, (Stage::Sink, "panic", error, fix), attempts).await;
-                }
-            }
-        }
-    }
-
-    /// Writes the dead letter, however long that takes: the record is not lost.
-    async fn bury(
-        &self,
-        message: &OwnedMessage,
-        (stage, reason, error, fix): (Stage, &'static str, String, Cow<'static, str>),
-        attempts: u32,
-    ) -> bool {
-        let source = position(message.topic(), message.partition(), message.offset());
-        tracing::warn!(feed = self.name, source, reason, "record goes to the dead letter");
-        let refusal = Refusal {
-            tenant: tenant_of(message.key()),
-            stage,
-            reason,
-            error,
-            fix,
-            source,
-            event_id: None,
-            attempts: i32::try_from(attempts).unwrap_or(i32::MAX),
-            payload: message.payload(),
-        };
-        loop {
-            match self.dead_letters.send(refusal.clone()).await {
-                Ok(_) => {
-                    self.count("dead_letter");
-                    return true;
-                }
-                Err(error) if error.retry() => {
-                    tracing::warn!(feed = self.name, %error, "dead letter not acknowledged, trying again");
-                    if !self.wait(DEAD_LETTER_RETRY).await {
-                        return self.abandon();
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(feed = self.name, %error, "dead letter can't be written, record only counted");
-                    self.count("lost");
-                    return true;
-                }
-            }
-        }
-    }
-
-    fn abandon(&self) -> bool {
-        self.count("abandoned");
-        false
-    }
-
-    /// False if the process ends meanwhile.
-    async fn wait(&self, time: Duration) -> bool {
-        tokio::select! {
-            () = tokio::time::sleep(time) => true,
-            () = self.shutdown.cancelled() => false,
-        }
-    }
-
-    fn count(&self, result: &str) {
-        metrics::HANDLED.with_label_values(&[self.name, result]).inc();
-    }
-}
-
-/// The first part of a record key, where it is one that [`deskstream_schemas::ticket_key`] made.
-fn tenant_of(key: Option<&[u8]>) -> &str {
-    key.and_then(|k| std::str::from_utf8(k).ok())
-        .and_then(|k| k.split_once('/'))
-        .map_or(EVERY_TENANT, |(tenant, _)| tenant)
-}
-
-fn position(topic: &str, partition: i32, offset: i64) -> String {
-    format!("{topic}/{partition}/{offset}")
-}
-
-/// librdkafka's callbacks.
-struct Context {
-    name: &'static str,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    progress: Progress,
-    /// When each partition became ours, in ms since the Unix epoch.
-    assigned_at: HashMap<i32, i64>,
-}
-
-impl ClientContext for Context {
-    fn stats(&self, statistics: Statistics) {
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        // Minus one marks what is not known (yet), and a partition that is not ours.
-        let lag = partitions.map(|partition| partition.consumer_lag_stored.max(0)).sum();
-        metrics::LAG.with_label_values(&[self.name]).set(lag);
-    }
-}
-
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let mut state = self.state.lock();
-        match rebalance {
-            Rebalance::Assign(assigned) => {
-                let now = now_ms();
-                state.assigned_at.extend(assigned.elements().iter().map(|e| (e.partition(), now)));
-            }
-            Rebalance::Revoke(revoked) => {
-                state.progress.revoke(revoked.elements().iter().map(|e| e.partition()));
-            }
-            Rebalance::Error(_) => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_tells_the_tenant() {
-        assert_eq!(tenant_of(Some(b"acme/zendesk/17")), "acme");
-        assert_eq!(tenant_of(Some(b"whatever")), EVERY_TENANT);
-        assert_eq!(tenant_of(Some(&[0xff, b'/'])), EVERY_TENANT);
-        assert_eq!(tenant_of(None), EVERY_TENANT);
     }
 }

@@ -11,7 +11,7 @@
 //! | `tags`, `note`, `decide` | what a write-back writes: pure |
 //! | `write_back` | when and how often it is written |
 //!
-//! Each tenant has tasks, a consumer group, a rate limit and a circuit breaker of its own, so that a slow or
+//! Each tenant has tasks, a consumer group, rate limits and a circuit breaker of its own, so that a slow or
 //! broken account holds up no other. Two processes may serve the same tenant: commands are shared out by
 //! partition, and what both polls find has the same ids.
 
@@ -49,8 +49,9 @@ const OWN_USER_KIND: &str = "helpdesk-user";
 
 const WHO_AM_I: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
 
-/// Write-backs of one tenant at the same time; the account's rate limit is the tighter bound.
-const CONCURRENCY: usize = 8;
+/// Write-backs of one tenant at the same time. Each takes three round trips (read, update, outcome), about a second
+/// at Zendesk: the limits of the account are the tighter bound.
+const CONCURRENCY: usize = 64;
 
 /// Body of a [`OWN_USER_KIND`] entity.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Write-back: what the pipeline decided, written into the ticket once.
 //!
 //! # One command
-//! 1. Read the ticket; decide ([`decide`]); leave it alone where policy or its state says so.
+//! 1. Wait until the account's limit of updates admits one, so that what is read is fresh when it is written.
+//!    Read the ticket; decide ([`decide`]); leave it alone where policy or its state says so.
 //! 2. Where the command may have been written before — the delivery may be a repeat, an earlier attempt ended
 //!    uncertainly, or the ticket bears tags of ours — read our notes. A note with this command's id means that
 //!    it *was* written ([`OutcomeResult::AlreadyApplied`]); one of a later version, that it is out of date.
@@ -132,6 +133,7 @@ impl WriteBack {
         let noted = decide::has_note(command, &self.policy).is_some();
         let mut look = maybe_repeated;
         for round in 1..=MAX_ROUNDS {
+            let turn = if self.policy.dry_run { None } else { Some(self.api.update_turn().await?) };
             *requests += 1;
             let Some(ticket) = self.api.show(ticket_id).await? else {
                 return Ok(Ending::new(OutcomeResult::Rejected, "there is no such ticket")
@@ -155,7 +157,7 @@ impl WriteBack {
                 return Ok(Ending::new(OutcomeResult::Skipped, "dry run: decided, not written"));
             }
             *requests += 1;
-            match self.api.update(ticket_id, &update).await {
+            match self.api.update(ticket_id, &update, turn.as_ref()).await {
                 Ok(Updated::Applied(replaced)) => {
                     let detail = self.repair(command, &ticket, &update, &replaced).await;
                     return Ok(Ending::new(OutcomeResult::Applied, detail).with(StatusCode::OK));
@@ -229,7 +231,7 @@ impl WriteBack {
             }
             if let Some(priority) = of_priority {
                 let update = Update { priority: Some(priority.clone()), ..Update::default() };
-                self.api.update(&command.ticket_id, &update).await?;
+                self.api.update(&command.ticket_id, &update, None).await?;
             }
             Ok::<_, CallError>(())
         };

@@ -4,12 +4,12 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, put};
 use deskstream_connectors::http::{
-    Backoff, Call, CallError, Cause, Client, ClientOptions, Domain, Effect, Hint,
+    Backoff, Budget, Call, CallError, Cause, Client, ClientOptions, Domain, Effect, Hint,
 };
 use http::Method;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -149,14 +149,17 @@ async fn the_circuit_opens_and_closes_again() {
             async move { if healthy { StatusCode::OK } else { StatusCode::BAD_GATEWAY } }
         }),
     );
-    let client = client(serve(router).await);
+    // A call ends well before the circuit, open for half a second and more, lets the next request try.
+    let options = client(serve(router).await).options().clone();
+    let client = Client::new(ClientOptions { total: Duration::from_millis(400), ..options }).unwrap();
     let opened = loop {
         let error = client.call(&Call::get("read", "/x")).await.unwrap_err();
         if matches!(error.cause, Cause::CircuitOpen) {
             break error;
         }
     };
-    assert_eq!(opened.effect, Effect::Unknown, "earlier attempts of the same call were answered by 502");
+    let uncertain = opened.effect == Effect::Unknown;
+    assert_eq!(uncertain, opened.attempts > 0, "earlier attempts of the same call were answered by 502");
     healthy.store(1, Ordering::SeqCst);
     let deadline = Instant::now() + Duration::from_secs(20);
     while client.call(&Call::get("read", "/x")).await.is_err() {
@@ -188,6 +191,59 @@ async fn only_an_exhausted_account_waits_as_a_whole() {
     assert_eq!((error.hint, error.attempts), (Hint::After(Duration::from_secs(600)), 1));
     client.call(&Call::get("read", "/other")).await.unwrap();
     assert_eq!(client.limits().limit, Some(700));
+}
+
+/// The endpoint's limit is learned and kept to without being refused once; reads of the account go on meanwhile.
+#[tokio::test]
+async fn an_endpoint_s_limit_is_kept() {
+    const PER_WINDOW: u32 = 20;
+    let (window, used) = (Duration::from_secs(1), Arc::new(Mutex::new((Instant::now(), 0u32))));
+    let router = Router::new()
+        .route(
+            "/hot",
+            put(move || async move {
+                let mut used = used.lock().unwrap();
+                if used.0.elapsed() >= window {
+                    *used = (Instant::now(), 0);
+                }
+                used.1 += 1;
+                let status = if used.1 > PER_WINDOW { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK };
+                let remaining = PER_WINDOW.saturating_sub(used.1);
+                let told = format!("total={PER_WINDOW}; remaining={remaining}; resets=1");
+                (status, [("zendesk-ratelimit-hot", told), ("x-rate-limit", "60000".to_owned())])
+            }),
+        )
+        .route("/other", get(|| async {}));
+    deskstream_runtime::install_crypto_provider();
+    let base = format!("http://{}/", serve(router).await).parse().unwrap();
+    let client = Client::new(ClientOptions {
+        window,
+        per_window: 60_000,
+        budgets: vec![Budget { name: "hot", per_window: 5 }],
+        ..ClientOptions::new("test", "acme", base)
+    })
+    .unwrap();
+    let hot = || async {
+        let turn = client.reserve("write", "hot").await.unwrap();
+        let call = Call { budget: Some("hot"), turn: Some(&turn), ..write("/hot") };
+        client.call(&call).await.unwrap().attempts
+    };
+    let started = Instant::now();
+    let writes = async {
+        let attempts = futures::future::join_all((0..40).map(|_| hot())).await;
+        (attempts, started.elapsed())
+    };
+    let reads = async {
+        for _ in 0..40 {
+            client.call(&Call::get("read", "/other")).await.unwrap();
+        }
+        started.elapsed()
+    };
+    let ((attempts, written), read) = tokio::join!(writes, reads);
+    assert!(attempts.iter().all(|attempts| *attempts == 1), "none was refused: {attempts:?}");
+    // Four fifths of 20 a second, after a burst.
+    assert!(written > Duration::from_secs(2) && written < Duration::from_secs(20), "{written:?}");
+    assert!(read < written / 2, "{read:?} of {written:?}");
 }
 
 /// The body can't be sent as half a request: a connection that breaks within the answer is uncertain too.

@@ -67,6 +67,11 @@ pub async fn backbone() -> (Kafka, Registry, Backbone) {
     (kafka, registry, backbone)
 }
 
+/// Limits that are told and not met.
+pub fn ample() -> Limits {
+    Limits { exports_per_minute: None, updates_per_ticket: None, ..Limits::raised(100_000, 100_000) }
+}
+
 /// A connector process with a sample Zendesk as the account of [`TENANT`].
 pub struct World {
     pub process: Process,
@@ -80,11 +85,11 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(shared(), Options { limits: Limits::none(), ..Options::default() }, &[]).await
+        Self::configured(&[]).await
     }
 
     pub async fn configured(overrides: &[(&str, &str)]) -> Self {
-        Self::with(shared(), Options { limits: Limits::none(), ..Options::default() }, overrides).await
+        Self::with(shared(), Options { limits: ample(), ..Options::default() }, overrides).await
     }
 
     pub async fn with(backbone: Backbone, options: Options, overrides: &[(&str, &str)]) -> Self {
@@ -254,6 +259,8 @@ fn configuration(
             "http.max_body" => config.http.max_body.0 = value.parse().unwrap(),
             "write_back.enabled" => config.write_back.enabled = value.parse().unwrap(),
             "write_back.dry_run" => config.write_back.dry_run = value.parse().unwrap(),
+            "requests_per_minute" => zendesk_of(&mut config).requests_per_minute = value.parse().unwrap(),
+            "updates_per_minute" => zendesk_of(&mut config).updates_per_minute = value.parse().unwrap(),
             "write_back.note" => config.write_back.note = value.parse().unwrap(),
             other => panic!("no override for {other}"),
         }
@@ -261,6 +268,10 @@ fn configuration(
     // Groups are the cluster's, topics ours: tests on one broker must not share them.
     config.pipeline.group = format!("{}deskstream", config.kafka.topic_prefix);
     config
+}
+
+fn zendesk_of(config: &mut Config) -> &mut config::ZendeskConfig {
+    config.tenants.get_mut(TENANT).unwrap().zendesk.as_mut().unwrap()
 }
 
 fn payloads(config: &config::KafkaConfig, topic: &str) -> Vec<Vec<u8>> {

@@ -191,6 +191,28 @@ async fn the_account_s_limit_is_learned_and_told() {
     assert_eq!(world.zendesk.stats().rate_limited, 0);
 }
 
+/// Eighty updates take 42 s at the documented 100 a minute, which is longer than we wait. An account that may do more
+/// is not held to that, whether its answers tell or its configuration does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_higher_limits_is_not_held_back() {
+    const UPDATES: usize = 80;
+    let raised = Limits::raised(30_000, 30_000);
+    let configured: &[(&str, &str)] = &[("requests_per_minute", "30000"), ("updates_per_minute", "30000")];
+    for (limits, overrides) in [(raised, &[][..]), (Limits::none(), configured)] {
+        let options = Options { limits, ..Options::default() };
+        let world = World::with(shared(), options, overrides).await;
+        world.connect();
+        let commands: Vec<Command> = (0..UPDATES).map(|_| world.command(world.ticket(&[]), 1)).collect();
+        let producer = Producer::new(&world.process, ProducerOptions::records()).unwrap();
+        let sink = Sink::<Command>::new(&world.process, producer);
+        let sent = commands.iter().map(async |command| sink.send(&command.key(), command).await.map(drop));
+        futures::future::try_join_all(sent).await.unwrap();
+        let outcomes: Vec<Outcome> = world.records(UPDATES).await;
+        assert!(outcomes.iter().all(|outcome| outcome.result == OutcomeResult::Applied), "{outcomes:?}");
+        assert_eq!(world.zendesk.stats().rate_limited, 0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_not_be_written_is_told_and_left() {
     let world = World::new().await;

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use super::{
     avro::Compatibility,
     error::ApiError,
+    proposal::{Proposal, Which},
     record::{Mode, Reference, SchemaValue},
-    service::{Proposal, Service, Which},
+    service::Service,
     state::Deleted,
 };
 

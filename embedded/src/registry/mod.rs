@@ -22,6 +22,7 @@ mod api;
 mod avro;
 mod error;
 mod log;
+mod proposal;
 mod record;
 mod service;
 mod state;

@@ -13,6 +13,7 @@ pub use validate::Problem;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
@@ -198,6 +199,20 @@ pub struct ZendeskConfig {
     pub webhook_secret: Secret,
     #[serde(default, with = "humantime_serde::option")]
     pub poll: Option<Duration>,
+    #[serde(default = "requests_per_minute")]
+    pub requests_per_minute: NonZeroU32,
+    #[serde(default = "updates_per_minute")]
+    pub updates_per_minute: NonZeroU32,
+}
+
+/// The API rate limit of Zendesk's smallest plan (Suite Team).
+fn requests_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(200).unwrap() }
+}
+
+/// Zendesk's limit of "Update Ticket" for an account without the High Volume add-on, whatever its plan.
+fn updates_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(100).unwrap() }
 }
 
 /// A size such as `16 MiB`, or a plain number of bytes.

@@ -1,4 +1,5 @@
-//! From webhook to `enriched` and to write-back at a fixed rate, against the sample helpdesks without rate limits.
+//! From webhook to `enriched` and to write-back at a fixed rate, against sample helpdesks of accounts whose rate
+//! limits are out of the way: they are learned from the answers, as with any account.
 
 use super::Place;
 use crate::commands::demo::children::{Children, Traffic};
@@ -7,12 +8,15 @@ use deskstream_embedded::Progress;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Far more than any rate that is measured: requests and ticket updates per minute.
+const LIMITS: [&str; 2] = ["--account-limit=100000", "--update-limit=100000"];
+
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// Runs the traffic, waits for what is on its way, asks ClickHouse.
 pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<Value> {
     let setup = &place.setup;
-    let flags = ["--no-limits", "--follow-ups=0", "--concurrency=64"];
+    let flags = [LIMITS[0], LIMITS[1], "--follow-ups=0", "--concurrency=64"];
     let mut children = Children::start(setup, &Progress::silent(), place.workers, &flags).await?;
     let traffic = Traffic::new(children.samples());
     let meter = place.meter(children.pids());

@@ -1,0 +1,67 @@
+//! How a service's account is called.
+
+use super::backoff::Backoff;
+use secrecy::SecretString;
+use std::time::Duration;
+use url::Url;
+
+/// The limit that some endpoints share, and that [`Call::budget`](super::Call::budget) names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Its name in metrics.
+    pub name: &'static str,
+    /// Requests per window until the service tells its own limit.
+    pub per_window: u32,
+}
+
+/// A service's account and how it is called.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Name of the service in metrics and errors.
+    pub service: &'static str,
+    /// Name of the account in metrics: the tenant.
+    pub account: String,
+    /// Everything is asked of this origin.
+    pub base: Url,
+    /// Value of the `Authorization` header, if any.
+    pub authorization: Option<SecretString>,
+    /// How long one attempt may take, from its turn to its whole answer.
+    pub attempt: Duration,
+    /// How long a call may take in all, waits included.
+    pub total: Duration,
+    /// Most attempts of one call.
+    pub attempts: u32,
+    /// Waits between attempts.
+    pub backoff: Backoff,
+    /// Most requests at once.
+    pub concurrency: usize,
+    /// Requests per window until the service tells its own limit.
+    pub per_window: u32,
+    /// Endpoints with a limit of their own, besides the account's.
+    pub budgets: Vec<Budget>,
+    /// The window that the service counts in.
+    pub window: Duration,
+    /// Most bytes of an answer.
+    pub max_answer: usize,
+}
+
+impl ClientOptions {
+    /// Defaults for a helpdesk's REST API.
+    pub fn new(service: &'static str, account: impl Into<String>, base: Url) -> Self {
+        Self {
+            service,
+            account: account.into(),
+            base,
+            authorization: None,
+            attempt: Duration::from_secs(15),
+            total: Duration::from_secs(90),
+            attempts: 5,
+            backoff: Backoff::default(),
+            concurrency: 8,
+            per_window: 200,
+            budgets: Vec::new(),
+            window: Duration::from_secs(60),
+            max_answer: 32 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Every topic's table, and the migrations that make them.
+
+use super::support::{World, config, event, label, send, send_bytes};
+use deskstream_connectors::clickhouse::{MigrateError, QUERIES, client, migrate};
+use deskstream_embedded::Platform;
+use deskstream_schemas::{
+    ActorKind, Alert, AlertState, AuditOutcome, AuditRecord, Outcome, OutcomeKind, OutcomeResult, Severity,
+    Tier, Topic, Window,
+};
+use std::collections::BTreeMap;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
+    let world = World::new("tables", Platform::for_tests().clickhouse()).await;
+    let now = deskstream_runtime::time::now_ms();
+    let mut first = event(0, 4);
+    (first.occurred_at, first.created_at, first.tenant) = (now, now, "acme".into());
+    // A human's word on the same version, arriving before the model's.
+    let mut second = first.clone();
+    second.analysis.tier = Tier::Human;
+    second.analysis.urgency = label("low");
+    second.source_offset = 5;
+    send(&world, Topic::Enriched, 0, &second.key(), &second).await;
+    send(&world, Topic::Enriched, 0, &first.key(), &first).await;
+    for (version, events) in [(1, 10), (3, 12), (2, 11)] {
+        let window = Window {
+            tenant: "acme".into(),
+            size_s: 86_400,
+            window_start: now / 86_400_000 * 86_400_000,
+            window_end: (now / 86_400_000 + 1) * 86_400_000,
+            version,
+            is_final: false,
+            events,
+            errors: 1,
+            success_rate: 0.9,
+            error_rate: 0.1,
+            error_reasons: BTreeMap::from([("bad-avro".into(), 1)]),
+            latency_p50_ms: 1.5,
+            latency_p95_ms: 2.5,
+            latency_p99_ms: 3.5,
+            latency_sum_ms: 30,
+            latency_sketch: BTreeMap::from([("365".into(), 9), ("391".into(), 1)]),
+            redactions: BTreeMap::new(),
+            tickets: 3,
+            urgency: BTreeMap::from([("high".into(), 3)]),
+            sentiment: BTreeMap::from([("negative".into(), 2)]),
+            root_causes: BTreeMap::new(),
+            industries: BTreeMap::new(),
+            languages: BTreeMap::from([("en".into(), 3)]),
+            negative_share: 0.67,
+            high_urgency: 3,
+        };
+        send(&world, Topic::Windows, 0, &window.key(), &window).await;
+        let hour = Window { size_s: 3600, ..window };
+        send(&world, Topic::Windows, 0, &hour.key(), &hour).await;
+    }
+    for (state, changed_at) in [(AlertState::Firing, now - 60_000), (AlertState::Resolved, now)] {
+        let alert = Alert {
+            dedup_key: "rule/acme//1".into(),
+            rule: "error-rate".into(),
+            tenant: "acme".into(),
+            group: String::new(),
+            state,
+            severity: Severity::Critical,
+            value: 0.07,
+            threshold: 0.05,
+            summary: "errors".into(),
+            channels: vec!["pager".into()],
+            started_at: now - 60_000,
+            changed_at,
+            labels: BTreeMap::from([("team".into(), "ops".into())]),
+        };
+        send(&world, Topic::Alerts, 0, &alert.key(), &alert).await;
+    }
+    let audit = AuditRecord {
+        audit_id: "a1".into(),
+        tenant: "acme".into(),
+        at: now,
+        actor_kind: ActorKind::User,
+        actor: "kim".into(),
+        action: "review.ticket".into(),
+        resource: "ticket/1".into(),
+        outcome: AuditOutcome::Ok,
+        detail: BTreeMap::from([("field".into(), "urgency".into())]),
+        source_ip: Some("10.0.0.1".into()),
+        user_agent: None,
+        request_id: None,
+    };
+    send(&world, Topic::Audit, 0, "acme", &audit).await;
+    let outcome = Outcome {
+        kind: OutcomeKind::WriteBack,
+        subject: "c1".into(),
+        tenant: "acme".into(),
+        service: "zendesk".into(),
+        ticket_id: Some("1".into()),
+        result: OutcomeResult::Applied,
+        status: Some(200),
+        attempts: 2,
+        detail: String::new(),
+        received_at: Some(now - 400),
+        finished_at: now,
+        rate_limit: Some(700),
+        rate_remaining: None,
+    };
+    send(&world, Topic::Outcomes, 0, "c1", &outcome).await;
+    // What can't be read goes to the dead letter, and from there to its own table; the stream goes on.
+    send_bytes(&world, Topic::Outcomes, 0, "acme/x", b"not avro").await;
+    send(&world, Topic::Outcomes, 0, "c2", &Outcome { subject: "c2".into(), received_at: None, ..outcome })
+        .await;
+
+    let sinks = world.sinks().await;
+    for (table, rows) in [
+        ("ticket_events", 2),
+        ("v_tickets", 1),
+        ("v_window_1d", 1),
+        ("v_window_1h", 1),
+        ("alerts", 2),
+        ("audit", 1),
+        ("outcomes", 2),
+        ("dead_letters", 1),
+    ] {
+        world.until_rows(table, rows).await;
+    }
+    sinks.stop().await;
+
+    let one = |sql: &'static str| world.client.query(sql);
+    assert_eq!(
+        one("SELECT events FROM v_window_1d").fetch_one::<u64>().await.unwrap(),
+        12,
+        "the highest version"
+    );
+    let ticket = one("SELECT tier, urgency, open, redaction_count FROM v_tickets");
+    let expected = ("human".to_owned(), "low".to_owned(), true, 1);
+    assert_eq!(ticket.fetch_one::<(String, String, bool, u64)>().await.unwrap(), expected);
+    let letter =
+        one("SELECT tenant, stage, reason, source FROM dead_letters")
+            .fetch_one::<(String, String, String, String)>();
+    let expected =
+        ("acme".to_owned(), "sink".to_owned(), "not-framed".to_owned(), "tables.outcomes/0/1".to_owned());
+    assert_eq!(letter.await.unwrap(), expected);
+    let episode =
+        one("SELECT firing, duration_s FROM v_alert_episodes").fetch_one::<(bool, Option<i64>)>().await;
+    assert_eq!(episode.unwrap(), (false, Some(60)));
+    let spans =
+        one("SELECT `spans.kind`[1], `spans.end`[1] FROM ticket_events LIMIT 1").fetch_one::<(String, u32)>();
+    assert_eq!(spans.await.unwrap(), ("email".to_owned(), 21));
+
+    for query in QUERIES {
+        let mut asked = world.client.query_raw(query.sql).with_setting("default_format", "JSONEachRow");
+        for (name, kind, example) in query.parameters() {
+            assert!(matches!(kind, "String" | "UInt32"), "{}: {kind}", query.name);
+            asked = asked.with_setting(format!("param_{name}"), example);
+        }
+        let mut answer =
+            asked.fetch_bytes("JSONEachRow").unwrap_or_else(|error| panic!("{}: {error}", query.name));
+        let answer = answer.collect().await.unwrap_or_else(|error| panic!("{}: {error}", query.name));
+        // Those about a week or a month, a tenant `acme` or a ticket's id have something to say.
+        let silent = query.name.starts_with("integrity_") || query.name == "latency_by_day";
+        assert_eq!(answer.is_empty(), silent, "{}: {}", query.name, String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_are_applied_once_and_never_changed() {
+    let config = config("migrations", Platform::for_tests().clickhouse()).clickhouse;
+    let first = migrate(&config).await.unwrap();
+    assert_eq!(
+        (first.applied.len(), first.already),
+        (deskstream_connectors::clickhouse::MIGRATIONS.len(), 0)
+    );
+    let again = migrate(&config).await.unwrap();
+    assert_eq!((again.applied.len(), again.already), (0, first.applied.len()));
+
+    let client = client(&config);
+    let record = |version: u32, checksum: &'static str| {
+        let sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, 'x', ?, now64(3) + 60)";
+        client.query(sql).bind(version).bind(checksum.repeat(64)).execute()
+    };
+    record(2, "0").await.unwrap();
+    assert!(matches!(migrate(&config).await, Err(MigrateError::Changed { version: 2, .. })));
+    record(9999, "0").await.unwrap();
+    let newer = migrate(&config).await.unwrap_err();
+    assert!(matches!(newer, MigrateError::Newer { version: 9999, .. }), "{newer}");
+
+    let mut nowhere = config;
+    nowhere.url = "http://127.0.0.1:1".parse().unwrap();
+    let error = migrate(&nowhere).await.unwrap_err().to_string();
+    assert!(error.contains("clickhouse.url") && error.contains("127.0.0.1:1"), "{error}");
+}
