@@ -2,6 +2,7 @@
 //! limits are out of the way: they are learned from the answers, as with any account.
 
 use super::Place;
+use super::watch::Watch;
 use crate::commands::demo::children::{Children, Traffic};
 use crate::commands::demo::summary::Summary;
 use deskstream_embedded::Progress;
@@ -19,6 +20,7 @@ pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<V
     let flags = [LIMITS[0], LIMITS[1], "--follow-ups=0", "--concurrency=64"];
     let mut children = Children::start(setup, &Progress::silent(), place.workers, &flags).await?;
     let traffic = Traffic::new(children.samples());
+    let watch = Watch::start(setup).await?;
     let meter = place.meter(children.pids());
     traffic.rate(rate).await?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -32,6 +34,7 @@ pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<V
         children.revive()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
+    let (seen, to_enriched) = watch.stop()?;
     let used = meter.read(usize::try_from(summary.enriched)?);
     tokio::task::spawn_blocking(move || children.stop()).await?;
     Ok(json!({
@@ -39,9 +42,10 @@ pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<V
         "seconds": seconds,
         "webhooks": summary.webhooks_acknowledged,
         "enriched": summary.enriched,
+        "seen_in_enriched": seen,
         "written_back": summary.write_backs_applied,
         "not_written_back": summary.write_backs_pending,
-        "to_enriched": summary.to_enriched,
+        "to_enriched": to_enriched,
         "to_write_back": summary.to_write_back,
         "processes": used,
     }))

@@ -12,6 +12,7 @@ mod soak;
 mod stages;
 mod throughput;
 mod usage;
+mod watch;
 mod webhooks;
 
 use crate::commands::demo::setup::{self, Setup};
