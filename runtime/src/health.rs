@@ -1,9 +1,15 @@
 //! Health of a process, part by part: `/readyz` tells which part is not ready and why.
 
 use parking_lot::RwLock;
+use prometheus::{IntGaugeVec, register_int_gauge_vec};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+static READY: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!("deskstream_part_ready", "Whether a part does its work: 1 or 0", &["part"])
+        .expect("a metric is registered once, under a valid name")
+});
 
 /// State of one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +61,7 @@ impl Part {
 
     fn set(&self, state: PartState) {
         let mut parts = self.health.parts.write();
+        READY.with_label_values(&[self.name]).set(i64::from(state.ready));
         let changed = parts.get(self.name).is_none_or(|old| old.ready != state.ready);
         if changed && parts.contains_key(self.name) {
             tracing::info!(part = self.name, ready = state.ready, reason = %state.reason, "readiness changed");
@@ -80,5 +87,7 @@ mod tests {
         let (ready, parts) = health.report();
         assert!(!ready && parts["clickhouse"].ready);
         assert_eq!(parts["kafka"].reason, "connection refused");
+        assert_eq!(READY.with_label_values(&["kafka"]).get(), 0);
+        assert_eq!(READY.with_label_values(&["clickhouse"]).get(), 1);
     }
 }
