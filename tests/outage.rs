@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Per table: four batches (see `clickhouse::SinkOptions`).
+/// Per table: three batches (see `clickhouse::SinkOptions`).
 const BATCH_KIB: usize = 256;
-const LIMIT: usize = 4 * BATCH_KIB * 1024;
+const LIMIT: usize = 3 * BATCH_KIB * 1024;
 
 /// What one record of this test takes in memory, at most: the one that fills the buffer may reach beyond it.
 const ONE_RECORD: usize = 8 * 1024;
