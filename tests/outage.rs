@@ -106,7 +106,8 @@ async fn an_outage_beyond_the_buffer_loses_nothing_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut engine = ClickHouse::start(ClickHouseOptions::new(folder.path().join("engine"))).await.unwrap();
     let settings = format!("batch_bytes = \"{BATCH_KIB} KiB\"");
-    let mut bed = Bed::start_with(&settings, Some(engine.endpoint().clone())).await;
+    let mut bed =
+        Bed::start_with(&settings, |given| given.clickhouse = Some(engine.endpoint().clone())).await;
     bed.filler =
         "The window stays blank whatever I do and nobody has told us when it will be repaired. ".repeat(12);
     let bed = Arc::new(bed);
@@ -125,7 +126,13 @@ async fn an_outage_beyond_the_buffer_loses_nothing_and_doubles_nothing() {
     tokio::time::sleep(outage().saturating_sub(began.elapsed())).await;
     let during = traffic.sent() - sent_before;
     let enriched = bed.enriched_ids().len();
-    assert!(enriched > sent_before + during / 2, "the pipeline stood still: {enriched} of {during} enriched");
+    assert!(
+        enriched > sent_before + during / 2,
+        "the pipeline stood still: {enriched} of {} enriched; it has ended: {:?}\n{}",
+        sent_before + during,
+        pipeline.exited(),
+        bed.log("run")
+    );
     engine.restart().await.unwrap();
     let away = began.elapsed();
     wait_for_readiness(&admin, 200, "").await;

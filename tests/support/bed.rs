@@ -40,17 +40,17 @@ pub struct Bed {
 impl Bed {
     /// `settings` is added to the section `clickhouse` of the configuration file.
     pub async fn start(settings: &str) -> Self {
-        Self::start_with(settings, None).await
+        Self::start_with(settings, |_| {}).await
     }
 
-    /// With a ClickHouse of the caller's, if it gives one.
-    pub async fn start_with(settings: &str, clickhouse: Option<ClickHouseEndpoint>) -> Self {
+    /// On a platform of which the caller has parts of its own.
+    pub async fn start_with(settings: &str, given: impl FnOnce(&mut PlatformOptions)) -> Self {
         deskstream_runtime::install_crypto_provider();
         let folder = tempfile::tempdir().unwrap();
         let mut options = PlatformOptions::new(folder.path().join("platform"));
         options.progress = Progress::silent();
         options.ephemeral = true;
-        options.clickhouse = clickhouse;
+        given(&mut options);
         let platform = Embedded::start(options).await.unwrap();
         let path = write_config(folder.path(), &platform, settings);
         let config: Config = config::load(Some(&path), &Vec::new()).unwrap();
