@@ -10,11 +10,8 @@ use deskstream_embedded::{Kafka, KafkaOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A transaction's messages are given up after 60 s.
-const FROZEN: Duration = Duration::from_secs(80);
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pipeline_goes_on_when_the_broker_does() {
+/// Freezes the broker as often and as long as `frozen` says (seconds, and milliseconds of life after them), under load.
+async fn freeze(frozen: impl IntoIterator<Item = (u64, u64)>) {
     let folder = tempfile::tempdir().unwrap();
     let mut kafka = Kafka::start(KafkaOptions::new(folder.path().join("kafka"))).await.unwrap();
     let bed = Arc::new(Bed::start_with("", |given| given.kafka = Some(kafka.bootstrap())).await);
@@ -22,9 +19,12 @@ async fn the_pipeline_goes_on_when_the_broker_does() {
     let mut pipeline = bed.service("run", &["run"]);
     let traffic = Traffic::start(&bed, 0);
     bed.wait_for_enriched(200, &["run"]);
-    kafka.pause_node(1);
-    tokio::time::sleep(FROZEN).await;
-    kafka.resume_node(1);
+    for (seconds, alive_ms) in frozen {
+        kafka.pause_node(1);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        kafka.resume_node(1);
+        tokio::time::sleep(Duration::from_millis(alive_ms)).await;
+    }
     bed.wait_for_enriched(traffic.sent() + 1, &["run"]);
     let sent = traffic.stop().await;
     bed.assert_each_exactly_once(sent).await;
@@ -32,4 +32,17 @@ async fn the_pipeline_goes_on_when_the_broker_does() {
     connect.stop();
     Arc::into_inner(bed).unwrap().shutdown().await;
     kafka.stop().await;
+}
+
+/// A transaction's messages are given up after 60 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pipeline_goes_on_when_the_broker_does() {
+    freeze([(80, 0)]).await;
+}
+
+/// As a starved or swapping machine does: mostly away, for minutes, with a breath now and then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "fails: enriched and ticket_events are right, but v_window_1d stands still (seen: 316 of 908 events)"]
+async fn a_broker_that_is_mostly_away_stops_nothing_for_good() {
+    freeze((0..10).map(|n| (8 + 3 * n, 200 + 150 * n))).await;
 }
