@@ -36,6 +36,8 @@ metrics! {
     ENRICH_LATENCY: Histogram = register_histogram!(
         "deskstream_pipeline_enrich_latency_seconds",
         "Time from a connector's receipt of an event to its enrichment", latency_buckets());
+    CALLS_LEFT_BEHIND: IntCounter = register_int_counter!(
+        "deskstream_pipeline_calls_left_behind_total", "Calls to the broker that did not come back");
     COMMITS: IntCounterVec = register_int_counter_vec!(
         "deskstream_pipeline_commits_total", "Kafka transactions, by result", &["result"]);
     COMMIT_SECONDS: Histogram = register_histogram!(

@@ -16,8 +16,9 @@ use tokio::time::Instant;
 /// Part of a service's limit that we use.
 const SHARE: f64 = 0.8;
 
-/// Requests that may go at once after a quiet time: a tenth of a window's.
-const BURST_PART: u32 = 10;
+/// Requests that may go at once after a quiet time: a quarter of a window's, which together with a window's is the
+/// service's limit.
+const BURST_PART: u32 = 4;
 
 struct State {
     per_window: u32,
@@ -183,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn the_burst_goes_at_once_and_the_rest_waits() {
         let gate = Gate::new(100, MINUTE);
-        for _ in 0..10 {
+        for _ in 0..25 {
             assert!(gate.turn(soon()).await.is_ok());
         }
         let refused = gate.turn(soon()).await.unwrap_err();
@@ -221,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unspent_turn_is_given_back() {
-        let gate = Gate::new(10, MINUTE);
+        let gate = Gate::new(4, MINUTE);
         drop(Gate::reserve(Some(&gate), soon()).await.unwrap());
         let turn = Gate::reserve(Some(&gate), soon()).await.unwrap();
         assert!(turn.spend() && !turn.spend());
@@ -233,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn who_asked_first_goes_first() {
         let gate = Gate::new(600, Duration::from_secs(6));
-        for _ in 0..60 {
+        for _ in 0..150 {
             gate.turn(soon()).await.unwrap();
         }
         let deadline = Instant::now() + MINUTE;

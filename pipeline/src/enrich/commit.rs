@@ -8,15 +8,17 @@
 //! * Anything else that leaves the transaction's fate unknown: the producer is made anew, which settles the fate
 //!   at the broker; the group's offsets then tell whether it was committed, and it is redone only if not.
 
+use super::overdue::{let_go, within};
 use super::stage::OutRecord;
 use crate::metrics;
 use crate::source::{Credit, committed_offsets};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use deskstream_runtime::Process;
+use deskstream_runtime::config::KafkaConfig;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
 use deskstream_schemas::{Topic, Topics};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -39,6 +41,10 @@ const BUSY_EVENTS: usize = 200;
 const GATHER: Duration = Duration::from_millis(200);
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Calls that should end within [`TIMEOUT`] are given up after this time.
+const PATIENCE: Duration = Duration::from_secs(45);
+
 const DELIVERY_CHECK: Duration = Duration::from_micros(500);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -152,6 +158,8 @@ enum Failure {
     Aborted(KafkaError),
     /// Its fate is unknown: ask the broker.
     Unknown(KafkaError),
+    /// A call did not come back: its fate is unknown as well.
+    Overdue,
     /// Another process took over.
     Fenced,
 }
@@ -199,11 +207,14 @@ impl Worker {
                     self.part.not_ready(error.to_string());
                 }
                 Err(Failure::Unknown(error)) => {
-                    metrics::COMMITS.with_label_values(&["unknown"]).inc();
                     tracing::warn!(%error, "transaction in doubt, asking the broker");
-                    self.part.not_ready(error.to_string());
-                    self.producer = None;
-                    if self.settled(work, shutdown)? {
+                    if self.resolve(work, shutdown, error.to_string())? {
+                        return Ok(());
+                    }
+                }
+                Err(Failure::Overdue) => {
+                    let reason = format!("the broker has not ended a transaction in {}s", PATIENCE.as_secs());
+                    if self.resolve(work, shutdown, reason)? {
                         return Ok(());
                     }
                 }
@@ -222,14 +233,10 @@ impl Worker {
             _ => Failure::Fenced,
         })?;
         let (producer, consumer) = (producer.clone(), consumer.group_metadata());
+        let group = consumer.ok_or(Failure::Unknown(KafkaError::Canceled))?;
         producer.begin_transaction().map_err(|e| classify(&producer, e))?;
         for record in &work.records {
             self.produce(&producer, record).map_err(|e| classify(&producer, e))?;
-        }
-        // The commit would wait for deliveries too, but in steps of 100 ms (rdkafka 0.39).
-        let deadline = Instant::now() + TIMEOUT;
-        while producer.in_flight_count() > 0 && Instant::now() < deadline {
-            std::thread::park_timeout(DELIVERY_CHECK);
         }
         let mut offsets = TopicPartitionList::new();
         for (partition, next) in &work.offsets {
@@ -237,11 +244,11 @@ impl Worker {
                 offsets.add_partition_offset(&self.names[&Topic::Events], *partition, Offset::Offset(*next));
             added.map_err(|e| classify(&producer, e))?;
         }
-        let group = consumer.ok_or(Failure::Unknown(KafkaError::Canceled))?;
-        producer
-            .send_offsets_to_transaction(&offsets, &group, TIMEOUT)
-            .map_err(|e| classify(&producer, e))?;
-        producer.commit_transaction(TIMEOUT).map_err(|e| classify(&producer, e))
+        let ended = {
+            let producer = producer.clone();
+            within(PATIENCE, "end a transaction", move || end(&producer, &offsets, &group))
+        };
+        ended.map_err(|_| Failure::Overdue)?.map_err(|error| classify(&producer, error))
     }
 
     fn produce(&self, producer: &TransactionalProducer, record: &OutRecord) -> Result<(), KafkaError> {
@@ -261,42 +268,90 @@ impl Worker {
     /// The producer; a new one fences older ones and settles what they left open.
     fn producer(&mut self) -> Result<&(TransactionalProducer, BaseConsumer), CommitError> {
         if self.producer.is_none() {
+            let (process, id, group) = (self.process.clone(), self.id.clone(), self.group.clone());
+            let made = within(PATIENCE, "make a producer", move || make(&process.config.kafka, &id, &group));
+            let made = made.unwrap_or(Err(KafkaError::Canceled));
             let failed = |source| CommitError::Producer { id: self.id.clone(), source };
-            let config = &self.process.config.kafka;
-            let producer: TransactionalProducer = kafka::producer(config)
-                .set("transactional.id", &self.id)
-                .set("transaction.timeout.ms", "60000")
-                // The commit tells of failures; reports of success would only be thrown away, one by one.
-                .set("delivery.report.only.error", "true")
-                .set("linger.ms", "2")
-                .set("batch.num.messages", "20000")
-                .set("batch.size", "1000000")
-                .set("queue.buffering.max.messages", "200000")
-                .set("queue.buffering.max.kbytes", "262144")
-                .create()
-                .map_err(failed)?;
-            producer.init_transactions(TIMEOUT).map_err(failed)?;
-            let consumer: BaseConsumer = kafka::consumer(config, &self.group).create().map_err(failed)?;
-            self.producer = Some((producer, consumer));
+            self.producer = Some(made.map_err(failed)?);
         }
         Ok(self.producer.as_ref().expect("just made"))
     }
 
+    /// Makes the producer anew, which settles what is in doubt; says whether it was committed after all.
+    fn resolve(
+        &mut self,
+        work: &ClosedEpoch,
+        shutdown: &CancellationToken,
+        reason: String,
+    ) -> Result<bool, CommitError> {
+        metrics::COMMITS.with_label_values(&["unknown"]).inc();
+        self.part.not_ready(reason);
+        if let Some(producer) = self.producer.take() {
+            let_go(producer);
+        }
+        self.settled(work, shutdown)
+    }
+
     /// After a doubtful commit: whether it was committed after all.
     fn settled(&mut self, work: &ClosedEpoch, shutdown: &CancellationToken) -> Result<bool, CommitError> {
-        while let Err(error) = self.producer() {
-            tracing::warn!(%error, "the producer can't be made anew yet");
-            if shutdown.is_cancelled() {
-                return Ok(false);
-            }
-            std::thread::park_timeout(RETRY_PAUSE);
-        }
         let partitions: Vec<i32> = work.offsets.keys().copied().collect();
-        let topic = &self.names[&Topic::Events];
-        let committed = committed_offsets(&self.process.config.kafka, &self.group, topic, &partitions)?;
+        let topic = self.names[&Topic::Events].clone();
+        let committed = loop {
+            let made = self.producer().map(drop);
+            let asked = made.and_then(|()| {
+                Ok(committed_offsets(&self.process.config.kafka, &self.group, &topic, &partitions)?)
+            });
+            match asked {
+                Ok(committed) => break committed,
+                Err(error) if shutdown.is_cancelled() => {
+                    tracing::warn!(%error, "what is in doubt is settled at the next start");
+                    return Ok(false);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what is in doubt can't be settled yet");
+                    std::thread::park_timeout(RETRY_PAUSE);
+                }
+            }
+        };
         let reached = |(p, next): (&i32, &i64)| committed.get(p).is_some_and(|(at, _)| at >= next);
         Ok(!work.offsets.is_empty() && work.offsets.iter().all(reached))
     }
+}
+
+/// A producer, and a consumer that speaks for the group; it fences older ones and settles what they left open.
+fn make(
+    config: &KafkaConfig,
+    id: &str,
+    group: &str,
+) -> Result<(TransactionalProducer, BaseConsumer), KafkaError> {
+    let producer: TransactionalProducer = kafka::producer(config)
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", "60000")
+        // The commit tells of failures; reports of success would only be thrown away, one by one.
+        .set("delivery.report.only.error", "true")
+        .set("linger.ms", "2")
+        .set("batch.num.messages", "20000")
+        .set("batch.size", "1000000")
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "262144")
+        .create()?;
+    producer.init_transactions(TIMEOUT)?;
+    Ok((producer, kafka::consumer(config, group).create()?))
+}
+
+/// Waits for deliveries, then commits, with the offsets behind them.
+fn end(
+    producer: &TransactionalProducer,
+    offsets: &TopicPartitionList,
+    group: &ConsumerGroupMetadata,
+) -> Result<(), KafkaError> {
+    // The commit would wait for deliveries too, but in steps of 100 ms (rdkafka 0.39).
+    let deadline = Instant::now() + TIMEOUT;
+    while producer.in_flight_count() > 0 && Instant::now() < deadline {
+        std::thread::park_timeout(DELIVERY_CHECK);
+    }
+    producer.send_offsets_to_transaction(offsets, group, TIMEOUT)?;
+    producer.commit_transaction(TIMEOUT)
 }
 
 fn classify(producer: &TransactionalProducer, error: KafkaError) -> Failure {
@@ -313,8 +368,12 @@ fn classify(producer: &TransactionalProducer, error: KafkaError) -> Failure {
     }
     let fatal =
         matches!(&error, KafkaError::Transaction(e) if e.is_fatal()) || code == Some(RDKafkaErrorCode::Fatal);
-    if !fatal && producer.abort_transaction(TIMEOUT).is_ok() {
-        return Failure::Aborted(error);
+    if fatal {
+        return Failure::Unknown(error);
     }
-    Failure::Unknown(error)
+    let producer = producer.clone();
+    match within(PATIENCE, "abort a transaction", move || producer.abort_transaction(TIMEOUT)) {
+        Ok(Ok(())) => Failure::Aborted(error),
+        Ok(Err(_)) | Err(_) => Failure::Unknown(error),
+    }
 }

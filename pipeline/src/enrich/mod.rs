@@ -5,6 +5,7 @@
 
 mod commit;
 mod dataflow;
+mod overdue;
 mod stage;
 mod tally;
 

@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         let config = load_text("").unwrap();
-        assert_eq!(config.clickhouse.batch_bytes.0, 16 * 1024 * 1024);
+        assert_eq!(config.clickhouse.batch_bytes.0, 64 * 1024 * 1024);
     }
 
     #[test]
