@@ -151,4 +151,14 @@ mod tests {
         let error = load_text("[kafka]\npartitions = 0\nreplication = 0\n").unwrap_err();
         assert_eq!(error.problems.len(), 2, "{error}");
     }
+
+    #[test]
+    fn a_url_holds_no_secret_and_it_is_not_told() {
+        for section in ["registry", "clickhouse"] {
+            let text = format!("[{section}]\nurl = \"http://someone:hunter2@host:1\"\n");
+            let error = load_text(&text).unwrap_err().to_string();
+            assert!(error.contains(&format!("{section}.url: holds a user or a password")), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
 }

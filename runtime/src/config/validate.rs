@@ -45,6 +45,15 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         );
     }
     check.secrets(config);
+    // A URL is told in errors and logs, and says where it stands in configurations that people show each other.
+    for (field, url) in [("registry", &config.registry.url), ("clickhouse", &config.clickhouse.url)] {
+        check.that(
+            url.username().is_empty() && url.password().is_none(),
+            &format!("{field}.url"),
+            "holds a user or a password",
+            &format!("give them as {field}.user and {field}.password"),
+        );
+    }
 
     let clickhouse = &config.clickhouse;
     check.that(
@@ -57,7 +66,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         clickhouse.batch_bytes.0 >= 16 * 1024,
         "clickhouse.batch_bytes",
         "is under 16 KiB",
-        "\"16 MiB\" is a good start",
+        "\"64 MiB\" is a good start",
     );
     check.that(
         !clickhouse.database.is_empty()
