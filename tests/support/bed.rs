@@ -120,7 +120,7 @@ impl Bed {
         let mut list = TopicPartitionList::new();
         let mut ends = BTreeMap::new();
         for partition in metadata.topics()[0].partitions() {
-            let (low, high) = consumer.fetch_watermarks(&topic, partition.id(), PATIENCE).unwrap();
+            let (low, high) = kafka::watermarks(&consumer, &topic, partition.id(), PATIENCE).unwrap();
             list.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
             if low < high {
                 ends.insert(partition.id(), high);
