@@ -24,7 +24,7 @@ const LIMIT: usize = 3 * BATCH_KIB * 1024;
 const ONE_RECORD: usize = 8 * 1024;
 
 /// What may be needed on top of the buffers: clients' queues, allocator, the runtime.
-const RSS_GROWTH_KIB: usize = 128 * 1024;
+const RSS_GROWTH_KIB: usize = 256 * 1024;
 
 fn outage() -> Duration {
     let seconds = std::env::var("DESKSTREAM_OUTAGE_SECONDS").ok().map(|s| s.parse().unwrap());
