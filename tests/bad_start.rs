@@ -142,7 +142,7 @@ fn a_configuration_that_is_wrong_is_named_with_the_fix_before_anything_is_reache
                 vec!["run", "--set", "keys.master=env:NOT_SET_ANYWHERE"],
                 vec!["keys.master", "NOT_SET_ANYWHERE"],
             ),
-            (vec!["validate", "--set", "clickhouse.batch_bytes=1"], vec!["clickhouse.batch_bytes", "16 MiB"]),
+            (vec!["validate", "--set", "clickhouse.batch_bytes=1"], vec!["clickhouse.batch_bytes", "64 MiB"]),
         ],
     );
 }
