@@ -1,15 +1,17 @@
 //! `deskstream demo` as a user runs it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/bed.rs"]
+mod bed;
 #[path = "support/panels.rs"]
 mod panels;
 
 use deskstream_connectors::clickhouse::migrate;
-use deskstream_connectors::kafka::{EventSink, unsealed};
+use deskstream_connectors::kafka::EventSink;
 use deskstream_embedded::ClickHouseEndpoint;
 use deskstream_runtime::config::{self, Config};
 use deskstream_runtime::{Process, time::now_ms};
-use deskstream_schemas::{EventKind, Origin, Platform, TicketContent, TicketEvent, TicketStatus};
+use deskstream_schemas::{TicketContent, TicketEvent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use panels::Fill;
@@ -141,27 +143,11 @@ impl Drop for Running {
 async fn send_an_event_from_the_future(config: &Config) {
     let process = Process::start(Arc::new(config.clone()), CancellationToken::new()).await.unwrap();
     EventSink::ready_tenant(&process, "acme", "test").await.unwrap();
-    let now = now_ms();
     let event = TicketEvent {
         event_id: "from-the-future".into(),
-        tenant: "acme".into(),
-        platform: Platform::Import,
         ticket_id: "future".into(),
-        kind: EventKind::Created,
-        origin: Origin::Import,
-        occurred_at: now + 365 * 86_400_000,
-        received_at: now,
-        created_at: now,
-        version: now,
-        status: TicketStatus::New,
-        priority: None,
-        ticket_type: None,
-        channel: None,
-        requester_ref: None,
-        assignee_ref: None,
-        group_ref: None,
-        organization_ref: None,
-        content: unsealed(),
+        occurred_at: now_ms() + 365 * 86_400_000,
+        ..bed::event(0)
     };
     EventSink::new(&process).unwrap().send(event, &TicketContent::default()).await.unwrap();
     process.shutdown.cancel();

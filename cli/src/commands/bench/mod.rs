@@ -16,8 +16,11 @@ mod watch;
 mod webhooks;
 
 use crate::commands::demo::setup::{self, Setup};
+use crate::options::{self, ConfigOptions};
 use deskstream_embedded::{Platform, PlatformOptions, Progress};
+use deskstream_runtime::Process;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 /// Measure stages, throughput and latency on this machine.
 #[derive(Debug, clap::Args)]
@@ -106,6 +109,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     println!("{}", serde_json::to_string_pretty(&Value::Object(results))?);
     Ok(())
+}
+
+/// This process as a client of the platform, by the configuration that the setup wrote.
+async fn client(setup: &Setup) -> anyhow::Result<Process> {
+    let config = ConfigOptions { config: Some(setup.config_path()), ..ConfigOptions::default() }.load()?;
+    options::start(config, CancellationToken::new()).await
 }
 
 fn table(name: &str, result: &Value) {

@@ -2,7 +2,6 @@
 
 use super::throughput::{event, tickets};
 use crate::commands::demo::setup::Setup;
-use crate::options::{self, ConfigOptions};
 use deskstream_analyze::{Analyzer, Scratch};
 use deskstream_connectors::kafka::EventSink;
 use deskstream_pipeline::RawRecord;
@@ -14,7 +13,6 @@ use serde_json::{Value, json};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 const TICKETS: usize = 2000;
 const ROUNDS: usize = 5;
@@ -22,8 +20,7 @@ const ROUNDS: usize = 5;
 /// Nanoseconds per event of each stage, best of some rounds.
 pub async fn measure(setup: &Setup) -> anyhow::Result<Value> {
     setup.configure_bare()?;
-    let config = ConfigOptions { config: Some(setup.config_path()), ..ConfigOptions::default() }.load()?;
-    let process = options::start(config, CancellationToken::new()).await?;
+    let process = super::client(setup).await?;
     EventSink::ready_tenant(&process, "acme", "bench").await?;
     let contents = tickets(TICKETS);
     let (event_encoder, content_encoder) =

@@ -4,7 +4,6 @@ use super::{Place, per_second};
 use crate::commands::demo::children::{Metrics, service};
 use crate::commands::demo::setup::Setup;
 use crate::commands::demo::summary::doubled_offsets;
-use crate::options::{self, ConfigOptions};
 use anyhow::bail;
 use deskstream_connectors::kafka::{EventSink, unsealed};
 use deskstream_runtime::Process;
@@ -15,7 +14,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::ops::Range;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// Distinct texts; more would only cost start-up time.
 const TEXTS: usize = 5000;
@@ -128,9 +126,7 @@ impl Loader {
     /// Writes the configuration, and gets ready.
     pub async fn new(setup: &Setup) -> anyhow::Result<Self> {
         setup.configure_bare()?;
-        let config =
-            ConfigOptions { config: Some(setup.config_path()), ..ConfigOptions::default() }.load()?;
-        let process = options::start(config, CancellationToken::new()).await?;
+        let process = super::client(setup).await?;
         EventSink::ready_tenant(&process, "acme", "bench").await?;
         let sink = EventSink::new(&process)?;
         Ok(Self { process, sink, texts: tickets(TEXTS) })

@@ -2,7 +2,6 @@
 
 use crate::commands::demo::setup::Setup;
 use crate::commands::demo::summary::Latency;
-use crate::options::{self, ConfigOptions};
 use anyhow::Context;
 use deskstream_runtime::time::now_ms;
 use deskstream_runtime::{Process, kafka};
@@ -13,7 +12,6 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 const POLL: Duration = Duration::from_millis(50);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,9 +25,7 @@ pub struct Watch {
 impl Watch {
     /// Begins behind what is in the topic.
     pub async fn start(setup: &Setup) -> anyhow::Result<Self> {
-        let config =
-            ConfigOptions { config: Some(setup.config_path()), ..ConfigOptions::default() }.load()?;
-        let process = options::start(config, CancellationToken::new()).await?;
+        let process = super::client(setup).await?;
         let reading = process.clone();
         let reader = std::thread::Builder::new().name("watch".to_owned()).spawn(move || read(&reading))?;
         Ok(Self { process, reader })
