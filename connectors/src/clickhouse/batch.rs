@@ -2,6 +2,7 @@
 
 use super::position::Range;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -109,7 +110,8 @@ impl<T> Batch<T> {
             let group = groups.entry(key(&placed.record)).or_insert_with(|| Vec::with_capacity(capacity));
             group.push(placed);
         }
-        Cut { range: Range { from: range.from, to }, groups: groups.into_iter().collect(), refused, bytes }
+        let groups = groups.into_iter().map(|(key, rows)| (key, Arc::new(rows))).collect();
+        Cut { range: Range { from: range.from, to }, groups, refused, bytes }
     }
 }
 
@@ -119,7 +121,7 @@ pub(super) struct Cut<T> {
     /// Its offsets.
     pub(super) range: Range,
     /// Its rows by table partition, each in the order of the offsets.
-    pub(super) groups: Vec<(u64, Vec<Placed<T>>)>,
+    pub(super) groups: Vec<(u64, Arc<Vec<Placed<T>>>)>,
     /// Records for the dead letter.
     pub(super) refused: Vec<Refused>,
     /// Bytes held.

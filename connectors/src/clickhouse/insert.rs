@@ -2,9 +2,10 @@
 
 use super::batch::{Cut, Placed, Refused};
 use super::metrics;
+use super::native::Writer;
 use super::owner::Owner;
 use super::position::{Committed, Range};
-use super::rows::{Place, Table};
+use super::rows::{Rows, Table};
 use super::troubles::Troubles;
 use crate::http::Backoff;
 use crate::kafka::{DeadLetterSink, Refusal};
@@ -28,7 +29,7 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), most: Dura
 const PATIENCE: usize = 3;
 
 /// Said with every insert, so that any server does the same whatever its defaults are.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     // Since 26.2 inserts are asynchronous by default: acknowledged in another block than the one that was sent.
     ("async_insert", "0"),
     ("insert_deduplicate", "1"),
@@ -37,7 +38,17 @@ const SETTINGS: [(&str, &str); 5] = [
     // One insert, one block: more rows and bytes than a batch can have.
     ("max_insert_block_size", "1048576"),
     ("input_format_parallel_parsing", "0"),
+    // Merges replace what is replaced; doing it in each block too costs more than the few rows that it saves.
+    ("optimize_on_insert", "0"),
 ];
+
+/// Pieces of a block that are written ahead of the socket.
+const PIECES_AHEAD: usize = 4;
+
+/// The insert into the table of `T`, its columns by name.
+fn statement<T: Table>() -> String {
+    format!("INSERT INTO {} (`{}`) FORMAT Native", T::TABLE, T::COLUMNS.join("`, `"))
+}
 
 /// What inserts of one sink share.
 pub(super) struct Deliver {
@@ -106,7 +117,7 @@ impl Deliver {
         partition: i32,
         range: Range,
         key: u64,
-        rows: &[Placed<T>],
+        rows: &Arc<Vec<Placed<T>>>,
         cancel: &CancellationToken,
     ) -> Result<(), Abandoned> {
         let token = range.token(&self.topic, partition, key);
@@ -135,8 +146,6 @@ impl Deliver {
                 let reason = format!("ClickHouse does not take inserts into {}: {reason}", T::TABLE);
                 self.troubles.fail(partition, reason);
             }
-            // The table may have been changed meanwhile.
-            self.client.clear_cached_metadata().await;
             self.wait(wait, cancel).await?;
         }
         Err(Abandoned)
@@ -146,23 +155,28 @@ impl Deliver {
         &self,
         partition: i32,
         token: &str,
-        rows: &[Placed<T>],
+        placed: &Arc<Vec<Placed<T>>>,
     ) -> Result<(), ClickHouseError> {
+        let (mut writer, mut pieces) = Writer::new(PIECES_AHEAD);
+        let (rows, topic) = (Arc::clone(placed), self.topic.clone());
+        // Tens of milliseconds of work, which must not hold up what else this thread serves.
+        let writing = tokio::task::spawn_blocking(move || {
+            T::block(Rows { topic: &topic, partition, placed: &rows }, &mut writer);
+            writer.flush();
+        });
         let mut insert = self
             .client
-            .insert::<T::Row>(T::TABLE)
-            .await?
+            .insert_formatted_with(statement::<T>())
             .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT))
             .with_setting("insert_deduplication_token", token);
         for (name, value) in SETTINGS {
             insert = insert.with_setting(name, value);
         }
-        for placed in rows {
-            let place = Place { topic: &self.topic, partition, offset: placed.offset };
-            // The row is written into a buffer at once; only sending a full one has to wait.
-            let writing = insert.write(&placed.record.row(place));
-            writing.await?;
+        while let Some(piece) = pieces.recv().await {
+            insert.send(piece).await?;
         }
+        // A block that was not written to its end must not be inserted.
+        writing.await.map_err(|error| ClickHouseError::Other(error.into()))?;
         insert.end().await
     }
 

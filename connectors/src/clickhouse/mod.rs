@@ -36,6 +36,7 @@ mod lane;
 mod metrics;
 mod migrate;
 mod names;
+mod native;
 mod opening;
 mod options;
 mod owner;
@@ -51,14 +52,25 @@ pub use queries::{QUERIES, Query};
 pub use rows::Table;
 pub use sink::{SinkError, TableSink, run_all};
 
-use clickhouse::Client;
+use clickhouse::{Client, Compression};
 use deskstream_runtime::config::ClickHouseConfig;
 use secrecy::ExposeSecret;
+use url::{Host, Url};
 
 /// A client with the process's settings. Every table of ours lies in the configured database.
 pub fn client(config: &ClickHouseConfig) -> Client {
-    let client = server(config);
-    client.with_database(&config.database)
+    let client = server(config).with_database(&config.database);
+    // What does not leave the machine is not worth compressing.
+    if is_loopback(&config.url) { client.with_compression(Compression::None) } else { client }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// A client without a database, for when it does not exist yet.

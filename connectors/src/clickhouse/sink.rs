@@ -39,7 +39,7 @@ const CONSUME_RETRY: Duration = Duration::from_millis(500);
 const REST: u32 = 8;
 
 /// But no longer than this.
-const MOST_REST: Duration = Duration::from_secs(1);
+const MOST_REST: Duration = Duration::from_secs(2);
 
 /// Records taken between two looks at what is due.
 const STEP: usize = 512;

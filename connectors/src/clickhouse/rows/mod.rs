@@ -1,46 +1,44 @@
 //! Records as rows: which table, which partition of it, and the columns, borrowed from the record.
 //!
-//! Column names and types are checked by the `clickhouse` crate against the table before the first insert.
+//! Column names and types are sent with each block; the server refuses what its table does not have.
 
-use clickhouse::{Row, RowWrite};
+use super::batch::Placed;
+use super::native::{Cell, Pairs, Seq, Writer};
 use deskstream_schemas::{Record, Text};
-use serde::Serializer;
 use std::collections::BTreeMap;
 
-/// A table: its row, where each column stands once with its type and value, and where the record lies in Kafka.
+/// A table: its columns, each with its value, and where the record lies in Kafka.
 macro_rules! table {
     (
         $(#[doc = $doc:literal])+
-        $row:ident of $table:literal: $record:ident is $type:ty, parted by $partition:expr;
-        $($(#[$attribute:meta])* $column:ident: $kind:ty = $value:expr,)+
+        $table:literal: $record:ident is $type:ty, parted by $partition:expr;
+        $($column:literal = $value:expr,)+
     ) => {
         $(#[doc = $doc])+
-        #[derive(::clickhouse::Row, ::serde::Serialize)]
-        #[allow(missing_docs, reason = "the columns are documented in sql/")]
-        pub struct $row<'a> {
-            $($(#[$attribute])* pub $column: $kind,)+
-            pub kafka_topic: &'a str,
-            pub kafka_partition: i32,
-            pub kafka_offset: i64,
-        }
-
         impl $crate::clickhouse::rows::Table for $type {
             const TABLE: &'static str = $table;
-            type Row = $row<'static>;
+            const COLUMNS: &'static [&'static str] =
+                &[$($column,)+ "kafka_topic", "kafka_partition", "kafka_offset"];
 
             fn partition_key(&self) -> u64 {
                 let $record = self;
                 $partition
             }
 
-            fn row<'a>(&'a self, place: $crate::clickhouse::rows::Place<'a>) -> $row<'a> {
-                let $record = self;
-                $row {
-                    $($column: $value,)+
-                    kafka_topic: place.topic,
-                    kafka_partition: place.partition,
-                    kafka_offset: place.offset,
-                }
+            fn block(rows: $crate::clickhouse::rows::Rows<'_, Self>, out: &mut $crate::clickhouse::native::Writer) {
+                use $crate::clickhouse::native;
+                native::begin(Self::COLUMNS.len(), rows.placed.len(), out);
+                $(native::column(
+                    $column,
+                    rows.placed.iter().map(|placed| {
+                        let $record = &placed.record;
+                        $value
+                    }),
+                    out,
+                );)+
+                native::column("kafka_topic", rows.placed.iter().map(|_| rows.topic), out);
+                native::column("kafka_partition", rows.placed.iter().map(|_| rows.partition), out);
+                native::column("kafka_offset", rows.placed.iter().map(|placed| placed.offset), out);
             }
         }
     };
@@ -51,29 +49,28 @@ mod operations;
 mod tickets;
 mod windows;
 
-/// A record's place in Kafka, kept with its row.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+/// Records of one partition of a topic, to become rows.
+pub struct Rows<'a, T> {
     /// Full name of the topic.
     pub topic: &'a str,
-    /// Partition.
+    /// The partition.
     pub partition: i32,
-    /// Offset.
-    pub offset: i64,
+    /// The records, with their offsets.
+    pub(super) placed: &'a [Placed<T>],
 }
 
 /// A record that has a table.
 pub trait Table: Record + Sync {
     /// The table's name.
     const TABLE: &'static str;
-    /// Its row.
-    type Row: RowWrite + 'static;
+    /// The columns that are written, in the order in which they are.
+    const COLUMNS: &'static [&'static str];
 
     /// Tells rows of different table partitions apart, as the table's PARTITION BY does.
     fn partition_key(&self) -> u64;
 
-    /// The record as a row.
-    fn row<'a>(&'a self, place: Place<'a>) -> <Self::Row as Row>::Value<'a>;
+    /// Appends the records as one block.
+    fn block(rows: Rows<'_, Self>, out: &mut Writer);
 }
 
 /// The month of an instant in UTC, as `toYYYYMM` gives it.
@@ -103,23 +100,25 @@ fn text(value: &Option<String>) -> &str {
     value.as_deref().unwrap_or("")
 }
 
-fn counts32<S: Serializer>(map: &&BTreeMap<Text, i32>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(map.iter().map(|(name, value)| (name.as_ref(), small(*value))))
-}
-
-fn counts64<S: Serializer>(map: &&BTreeMap<Text, i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(map.iter().map(|(name, value)| (name.as_ref(), count(*value))))
+/// A map of counts.
+fn counts<N: Copy, C: Cell>(
+    map: &BTreeMap<Text, N>,
+    count: fn(N) -> C,
+) -> Pairs<impl Iterator<Item = (&str, C)> + Clone> {
+    Pairs(map.iter().map(move |(name, value)| (name.as_ref(), count(*value))))
 }
 
 /// Bucket indexes are numbers written as text, since Avro's maps have text keys.
-fn buckets<S: Serializer>(map: &&BTreeMap<Text, i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    let buckets: Vec<(i32, u64)> =
-        map.iter().filter_map(|(index, value)| Some((index.parse().ok()?, count(*value)))).collect();
-    serializer.collect_map(buckets)
+fn buckets(map: &BTreeMap<Text, i64>) -> Pairs<impl Iterator<Item = (i32, u64)> + Clone> {
+    Pairs(map.iter().filter_map(|(index, value)| Some((index.parse().ok()?, count(*value)))))
 }
 
-fn detail<S: Serializer>(map: &&BTreeMap<Text, String>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(map.iter().map(|(name, value)| (name.as_ref(), value.as_str())))
+fn texts<T: AsRef<str>>(values: &[T]) -> Seq<impl Iterator<Item = &str> + Clone> {
+    Seq(values.iter().map(AsRef::as_ref))
+}
+
+fn details<K: AsRef<str>>(map: &BTreeMap<K, String>) -> Pairs<impl Iterator<Item = (&str, &str)> + Clone> {
+    Pairs(map.iter().map(|(name, value)| (name.as_ref(), value.as_str())))
 }
 
 #[cfg(test)]
