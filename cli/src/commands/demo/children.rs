@@ -7,6 +7,7 @@ use deskstream_embedded::{Progress, binaries};
 use deskstream_samples::{AllStats, PortFile};
 use serde_json::json;
 use std::ffi::OsString;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A process that does not get ready within this time never will.
@@ -158,7 +159,7 @@ async fn ready(admin: u16, child: &mut Supervised) -> anyhow::Result<()> {
         if let Some(error) = child.failure() {
             return Err(error.into());
         }
-        if let Ok(answer) = reqwest::get(&url).await {
+        if let Ok(answer) = LOCAL.get(&url).send().await {
             if answer.status().is_success() {
                 return Ok(());
             }
@@ -223,12 +224,15 @@ pub struct Metrics {
     pub lag: i64,
 }
 
+/// One for all requests to our own processes: making a client reads the system's certificates, every time.
+static LOCAL: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
+
 impl Metrics {
     /// Reads its metrics.
     pub async fn of(setup: &Setup) -> Self {
         let url = format!("http://127.0.0.1:{}/metrics", setup.admin_run);
         // A pipeline that is just being restarted says nothing for a moment.
-        let Ok(answer) = reqwest::get(url).await else { return Self { lag: -1, ..Self::default() } };
+        let Ok(answer) = LOCAL.get(url).send().await else { return Self { lag: -1, ..Self::default() } };
         let text = answer.text().await.unwrap_or_default();
         let value = |name: &str| {
             let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
