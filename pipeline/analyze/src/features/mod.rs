@@ -90,14 +90,27 @@ const MAX_WORD: usize = 32;
 struct Word {
     letters: [u16; MAX_WORD],
     len: usize,
+    /// Of the letters so far.
+    hash: u64,
+    seed: u64,
 }
 
 impl Word {
+    fn new(seed: u64) -> Self {
+        Self { letters: [0; MAX_WORD], len: 0, hash: seed, seed }
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+        self.hash = self.seed;
+    }
+
     #[inline(always)]
     fn push(&mut self, code: u16) {
         if let Some(slot) = self.letters.get_mut(self.len) {
             *slot = code;
             self.len += 1;
+            self.hash = (self.hash ^ u64::from(code)).wrapping_mul(MUL2);
         }
     }
 
@@ -160,7 +173,7 @@ impl<'a> Cursor<'a> {
         let sentence_words = out.words.len();
         Cursor {
             shift: 64 - u32::from(params.bits),
-            word: Word { letters: [0; MAX_WORD], len: 0 },
+            word: Word::new(params.seed),
             out,
             params,
             previous: 0,
@@ -175,13 +188,8 @@ impl<'a> Cursor<'a> {
         while i < bytes.len() {
             let b = bytes[i];
             if b < 128 {
-                let code = ASCII[b as usize];
-                if code != 0 {
-                    self.letter(u16::from(code));
-                    i += 1;
-                } else {
-                    i = self.punctuation(bytes, i);
-                }
+                let letters = self.letters(&bytes[i..]);
+                i = if letters > 0 { i + letters } else { self.punctuation(bytes, i) };
                 continue;
             }
             let c = text[i..].chars().next().unwrap_or(' ');
@@ -249,13 +257,20 @@ impl<'a> Cursor<'a> {
                 }
             }
             b':' if bytes[i..].starts_with(b"://") && is_scheme(self.word.as_slice()) => {
-                self.word.len = 0;
+                self.word.clear();
                 self.url();
                 return i + bytes[i..].iter().take_while(|b| !b.is_ascii_whitespace()).count();
             }
             _ => self.end_word(),
         }
         i + 1
+    }
+
+    /// Takes in the ASCII letters and digits that come next; says how many they are.
+    #[inline(always)]
+    fn letters(&mut self, bytes: &[u8]) -> usize {
+        let codes = bytes.iter().map(|&b| ASCII.get(usize::from(b)).copied().unwrap_or(0));
+        codes.take_while(|&code| code != 0).inspect(|&code| self.word.push(u16::from(code))).count()
     }
 
     #[inline(always)]
@@ -277,19 +292,15 @@ impl<'a> Cursor<'a> {
         if len == 0 {
             return;
         }
-        let word = &self.word.letters[..len];
-        let mut h = self.params.seed;
-        for &c in word {
-            h = (h ^ u64::from(c)).wrapping_mul(MUL2);
-        }
+        let h = self.word.hash;
         let parts = parts::count(self.params, len);
         if parts > 0 {
             let start = self.out.letters.len() as u32;
-            self.out.letters.extend_from_slice(word);
+            self.out.letters.extend_from_slice(self.word.as_slice());
             self.out.spelled.push(Spelled { hash: h, start, len: len as u32 });
             self.out.parts += parts;
         }
-        self.word.len = 0;
+        self.word.clear();
         self.out.plain += 1;
         self.token_hashed(h);
     }

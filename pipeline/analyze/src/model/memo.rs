@@ -4,6 +4,7 @@
 //! written with few words: remembering each one's sum turns those reads into one, from a small table that stays
 //! close. Sums are whole numbers, so nothing changes but the time.
 
+use super::table::Table;
 use crate::features::{FeatureParams, Features};
 
 /// Words remembered, as a power of two. 2^12 with 24 columns are 256 KiB, which leaves a core's second-level cache
@@ -23,6 +24,7 @@ pub(crate) struct Memo {
     /// A row of sums for each slot.
     sums: Vec<i16>,
     rows: Vec<u32>,
+    fresh: Vec<i32>,
 }
 
 impl Memo {
@@ -38,34 +40,32 @@ impl Memo {
         self.sums.resize(SLOTS * width, 0);
     }
 
-    /// Adds the sums of the parts of every spelled word; `sum` sums rows. `W` is the table's width, which `sums`
-    /// has too.
-    #[inline(always)]
-    pub fn accumulate<const W: usize>(
+    /// Adds the sums of the parts of every spelled word to `sums`.
+    pub fn accumulate(
         &mut self,
         features: &Features,
         params: &FeatureParams,
+        table: &Table,
         sums: &mut [i32],
-        sum: impl Fn(&[u32], &mut [i32]),
     ) {
-        let (remembered, _) = self.sums.as_chunks_mut::<W>();
-        let mut total = [0i32; W];
+        let width = table.width();
         for &word in &features.spelled {
             let slot = word.hash as usize % SLOTS;
+            let remembered = &mut self.sums[slot * width..][..width];
             if self.words[slot] != word.hash {
                 self.rows.clear();
                 features.parts_of(word, params, &mut self.rows);
-                let mut fresh = [0i32; W];
-                sum(&self.rows, &mut fresh);
+                self.fresh.clear();
+                self.fresh.resize(width, 0);
+                table.accumulate(&self.rows, &mut self.fresh);
                 if self.rows.len() > MOST_PARTS {
-                    total.iter_mut().zip(fresh).for_each(|(total, part)| *total += part);
+                    sums.iter_mut().zip(&self.fresh).for_each(|(sum, part)| *sum += part);
                     continue;
                 }
                 self.words[slot] = word.hash;
-                remembered[slot].iter_mut().zip(fresh).for_each(|(r, f)| *r = f as i16);
+                remembered.iter_mut().zip(&self.fresh).for_each(|(r, f)| *r = *f as i16);
             }
-            total.iter_mut().zip(&remembered[slot]).for_each(|(total, r)| *total += i32::from(*r));
+            sums.iter_mut().zip(remembered).for_each(|(sum, r)| *sum += i32::from(*r));
         }
-        sums.iter_mut().zip(total).for_each(|(sum, total)| *sum += total);
     }
 }

@@ -7,6 +7,7 @@
 mod error;
 mod format;
 mod memo;
+mod table;
 
 use std::{
     path::Path,
@@ -23,6 +24,7 @@ pub use format::FORMAT_VERSION;
 pub(crate) use memo::Memo;
 
 use crate::features::{FeatureParams, Features};
+use table::Table;
 
 /// The questions a model answers about a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,7 +109,7 @@ pub struct Model {
     id: u64,
     header: ModelHeader,
     version: String,
-    table: Box<[u8]>,
+    table: Table,
 }
 
 impl Model {
@@ -119,7 +121,8 @@ impl Model {
         static LOADED: AtomicU64 = AtomicU64::new(1);
         let (header, version, table) = format::parse(bytes)?;
         let id = LOADED.fetch_add(1, Ordering::Relaxed);
-        Ok(Model { id, header, version, table: bytes[table].into() })
+        let table = Table::new(&bytes[table], usize::from(header.row_width));
+        Ok(Model { id, header, version, table })
     }
 
     /// Reads a model file. It is read, not mapped: the checksum touches every byte in any case, and a mapping
@@ -164,105 +167,14 @@ impl Model {
         &self.header.heads[head.index()]
     }
 
-    pub(crate) fn table(&self) -> &[u8] {
-        &self.table
-    }
-
     /// Adds the rows of all words' parts to `sums`, remembering what a word adds.
     pub(crate) fn accumulate_parts(&self, features: &Features, memo: &mut Memo, sums: &mut [i32]) {
-        let width = usize::from(self.header.row_width);
-        memo.belong_to(self.id, width);
-        match width {
-            8 => self.parts::<8>(features, memo, sums),
-            16 => self.parts::<16>(features, memo, sums),
-            24 => self.parts::<24>(features, memo, sums),
-            32 => self.parts::<32>(features, memo, sums),
-            40 => self.parts::<40>(features, memo, sums),
-            48 => self.parts::<48>(features, memo, sums),
-            64 => self.parts::<64>(features, memo, sums),
-            _ => {
-                let mut rows = Vec::new();
-                features.spelled.iter().for_each(|w| features.parts_of(*w, &self.header.features, &mut rows));
-                accumulate_any(self.table(), width, &rows, sums);
-            }
-        }
+        memo.belong_to(self.id, self.table.width());
+        memo.accumulate(features, &self.header.features, &self.table, sums);
     }
 
-    fn parts<const W: usize>(&self, features: &Features, memo: &mut Memo, sums: &mut [i32]) {
-        let table = self.table();
-        memo.accumulate::<W>(features, &self.header.features, sums, |rows, sums| {
-            accumulate::<W>(table, rows, sums);
-        });
-    }
-
-    /// Adds the table's rows to `sums`, one sum per column.
+    /// Adds rows to `sums`.
     pub(crate) fn accumulate(&self, rows: &[u32], sums: &mut [i32]) {
-        let width = usize::from(self.header.row_width);
-        let table = self.table();
-        match width {
-            8 => accumulate::<8>(table, rows, sums),
-            16 => accumulate::<16>(table, rows, sums),
-            24 => accumulate::<24>(table, rows, sums),
-            32 => accumulate::<32>(table, rows, sums),
-            40 => accumulate::<40>(table, rows, sums),
-            48 => accumulate::<48>(table, rows, sums),
-            64 => accumulate::<64>(table, rows, sums),
-            _ => accumulate_any(table, width, rows, sums),
-        }
-    }
-}
-
-/// Rows summed in 16 bits before they are widened: 256 * 127 = 32,512 still fits an `i16`.
-const BLOCK: usize = 256;
-
-fn accumulate<const W: usize>(table: &[u8], rows: &[u32], sums: &mut [i32]) {
-    let (table, _) = table.as_chunks::<W>();
-    for block in rows.chunks(BLOCK) {
-        // Rows lie anywhere in a table larger than a core's cache. A loop that only looks at each lets the processor
-        // fetch many at once; the sums below are too long for it to look that far ahead.
-        std::hint::black_box(block.iter().fold(0, |seen, &row| seen ^ table[row as usize][0]));
-        let mut acc = [0i16; W];
-        for &row in block {
-            let weights = &table[row as usize];
-            for (a, &w) in acc.iter_mut().zip(weights) {
-                *a = a.wrapping_add(i16::from(w as i8));
-            }
-        }
-        for (sum, a) in sums.iter_mut().zip(acc) {
-            *sum += i32::from(a);
-        }
-    }
-}
-
-fn accumulate_any(table: &[u8], width: usize, rows: &[u32], sums: &mut [i32]) {
-    for &row in rows {
-        let start = row as usize * width;
-        for (sum, &w) in sums.iter_mut().zip(&table[start..start + width]) {
-            *sum += i32::from(w as i8);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fast_and_plain_sums_agree() {
-        let table: Vec<u8> = (0..64 * 24).map(|i| (i * 37 % 251) as u8).collect();
-        let rows: Vec<u32> = (0..1000).map(|i| i * 7 % 64).collect();
-        let (mut fast, mut plain) = (vec![0; 24], vec![0; 24]);
-        let clamped: Vec<u8> = table.iter().map(|&b| (b as i8).max(-127) as u8).collect();
-        accumulate::<24>(&clamped, &rows, &mut fast);
-        accumulate_any(&clamped, 24, &rows, &mut plain);
-        assert_eq!(fast, plain);
-    }
-
-    #[test]
-    fn a_block_of_extreme_weights_does_not_overflow() {
-        let table = vec![127u8; 8];
-        let mut sums = vec![0; 8];
-        accumulate::<8>(&table, &vec![0; 10_000], &mut sums);
-        assert_eq!(sums, vec![1_270_000; 8]);
+        self.table.accumulate(rows, sums);
     }
 }
