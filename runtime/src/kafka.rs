@@ -1,5 +1,9 @@
 //! Kafka clients with the settings that the guarantees rest on, and the topics.
 
+mod polled;
+
+pub use polled::polled;
+
 use crate::config::KafkaConfig;
 use deskstream_schemas::{Cleanup, Topic, Topics};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};

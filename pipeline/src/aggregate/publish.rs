@@ -8,7 +8,7 @@ use deskstream_schemas::Topic;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,7 +57,7 @@ impl ProducerContext for Acks {
 /// A process's producer for the aggregate dataflow; cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    producer: Arc<ThreadedProducer<Acks>>,
+    producer: Arc<BaseProducer<Acks>>,
     names: Arc<HashMap<Topic, String>>,
 }
 
@@ -65,15 +65,16 @@ impl Publisher {
     /// An idempotent producer that never gives a record up while the process lives.
     pub fn new(process: &Process) -> Result<Self, KafkaError> {
         let acks = Acks { shutdown: process.shutdown.clone() };
-        let producer = kafka::producer(&process.config.kafka)
+        let mut config = kafka::producer(&process.config.kafka);
+        config
             .set("message.timeout.ms", "0")
             // Fewer, fuller requests: a broker's time goes into requests more than into records.
             .set("linger.ms", "20")
             .set("queue.buffering.max.messages", "200000")
-            .set("queue.buffering.max.kbytes", "262144")
-            .create_with_context(acks)?;
+            .set("queue.buffering.max.kbytes", "262144");
+        let producer = kafka::polled(&config, acks)?;
         let names = Topic::ALL.into_iter().map(|t| (t, process.topics.name(t))).collect();
-        Ok(Self { producer: Arc::new(producer), names: Arc::new(names) })
+        Ok(Self { producer, names: Arc::new(names) })
     }
 
     /// Hands a record over; gives it back if the producer's queue is full.

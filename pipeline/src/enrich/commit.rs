@@ -20,9 +20,10 @@ use deskstream_runtime::kafka;
 use deskstream_schemas::{Topic, Topics};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -140,7 +141,7 @@ fn names(topics: &Topics) -> HashMap<Topic, String> {
     Topic::ALL.into_iter().map(|t| (t, topics.name(t))).collect()
 }
 
-type TransactionalProducer = ThreadedProducer<DefaultProducerContext>;
+type TransactionalProducer = Arc<BaseProducer<DefaultProducerContext>>;
 
 struct Worker {
     id: String,
@@ -324,7 +325,8 @@ fn make(
     id: &str,
     group: &str,
 ) -> Result<(TransactionalProducer, BaseConsumer), KafkaError> {
-    let producer: TransactionalProducer = kafka::producer(config)
+    let mut settings = kafka::producer(config);
+    settings
         .set("transactional.id", id)
         .set("transaction.timeout.ms", "60000")
         // The commit tells of failures; reports of success would only be thrown away, one by one.
@@ -333,8 +335,8 @@ fn make(
         .set("batch.num.messages", "20000")
         .set("batch.size", "1000000")
         .set("queue.buffering.max.messages", "200000")
-        .set("queue.buffering.max.kbytes", "262144")
-        .create()?;
+        .set("queue.buffering.max.kbytes", "262144");
+    let producer = kafka::polled(&settings, DefaultProducerContext)?;
     producer.init_transactions(TIMEOUT)?;
     Ok((producer, kafka::consumer(config, group).create()?))
 }
