@@ -10,6 +10,7 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 const MAGIC: u8 = 0;
@@ -17,6 +18,9 @@ const HEADER_BYTES: usize = 5;
 
 /// No field of ours is larger: what claims more is a poison record, and must not make us allocate.
 const MAX_ALLOCATION_BYTES: usize = 16 * 1024 * 1024;
+
+/// A buffer is not made larger than this before there is something to put into it.
+const MOST_EXPECTED_BYTES: usize = 16 * 1024;
 
 /// Bounds what one length prefix in a record may make the process allocate. Called once, at start.
 pub fn limit_allocations() {
@@ -99,6 +103,8 @@ pub fn frame_id(bytes: &[u8]) -> Option<u32> {
 pub struct Encoder<T> {
     header: [u8; HEADER_BYTES],
     writer: GenericDatumWriter<'static>,
+    /// Size of the largest of late: the next record is likely to fit without growing its buffer.
+    size: AtomicUsize,
     record: PhantomData<fn(&T)>,
 }
 
@@ -111,7 +117,7 @@ impl<T: Record> Encoder<T> {
             .human_readable(false)
             .build()
             .expect("a shipped schema resolves: a test holds it");
-        Self { header, writer, record: PhantomData }
+        Self { header, writer, size: AtomicUsize::new(0), record: PhantomData }
     }
 
     /// Appends the framed record to `buffer`; leaves it as it was on an error.
@@ -126,8 +132,12 @@ impl<T: Record> Encoder<T> {
 
     /// The framed record.
     pub fn encode(&self, record: &T) -> Result<Vec<u8>, EncodeError> {
-        let mut buffer = Vec::with_capacity(512);
+        let usual = self.size.load(Ordering::Relaxed);
+        let mut buffer = Vec::with_capacity(usual + HEADER_BYTES);
         self.encode_into(record, &mut buffer)?;
+        // It sinks again, so that one large record does not make all later ones ask for as much.
+        let usual = buffer.len().max(usual - usual / 16).min(MOST_EXPECTED_BYTES);
+        self.size.store(usual, Ordering::Relaxed);
         Ok(buffer)
     }
 }

@@ -306,7 +306,7 @@ impl Enricher {
                 score: span.score,
             });
         }
-        self.redacted.text.clone()
+        std::mem::take(&mut self.redacted.text)
     }
 
     /// An event may overtake its tenant's data key by moments, since they come by different topics.

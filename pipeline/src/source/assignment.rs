@@ -88,7 +88,7 @@ pub fn open(
     let consumer: BaseConsumer = kafka::consumer(config, group)
         // What is fetched ahead of the dataflow is bounded too, per worker.
         .set("queued.max.messages.kbytes", "32768")
-        .set("queued.min.messages", "20000")
+        .set("queued.min.messages", "4000")
         .create()
         .map_err(error(topic))?;
     let mut list = TopicPartitionList::new();

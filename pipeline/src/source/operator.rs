@@ -14,8 +14,9 @@ use timely::dataflow::{Scope, StreamVec};
 use timely::scheduling::Activator;
 use tokio_util::sync::CancellationToken;
 
-/// Most records polled in one activation: few enough that other operators get their turn within milliseconds.
-const MAX_POLLED: usize = 512;
+/// Most records polled in one activation: few enough that what was read is still in the core's cache (half a MiB) when the
+/// operators behind the source come to it.
+const MAX_POLLED: usize = 64;
 
 /// When there is no credit, look again so soon: commits do not wake the worker.
 const CREDIT_RECHECK: Duration = Duration::from_millis(2);
