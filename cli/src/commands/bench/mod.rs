@@ -34,7 +34,7 @@ pub struct Args {
     events: usize,
 
     /// Workers of the pipeline.
-    #[arg(long, short, default_value_t = 1, value_name = "N")]
+    #[arg(long, short, default_value_t = 2, value_name = "N")]
     workers: u16,
 
     /// Webhooks per second of the latency measurement.
