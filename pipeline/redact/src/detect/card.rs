@@ -1,5 +1,6 @@
 //! Payment card numbers: Luhn checksum (ISO/IEC 7812-1 annex B), brand prefix and length.
 
+use super::ids::luhn;
 use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
 use super::{Sink, names};
 use crate::context::Context;
@@ -63,19 +64,6 @@ fn issued(digits: &[u8]) -> Option<Issued> {
         9792 => (len == 16).then_some(Usual),
         _ => None,
     }
-}
-
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, b)| {
-            let digit = u32::from(b - b'0');
-            if i % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }
 
 pub(super) fn find(context: Context<'_>, cluster: &mut [Group], sink: &mut Sink<'_>) {

@@ -3,12 +3,14 @@
 //! A detector reports findings through [`Sink`] on the offsets of the text it was given. It must not look further
 //! than a bounded distance from its trigger unless it moves a cursor that never goes back: cost stays linear.
 
+mod address;
 mod card;
 mod chars;
 mod date;
 mod document;
 mod email;
 mod iban;
+mod ids;
 mod ip;
 pub(crate) mod names;
 mod numbers;
@@ -17,6 +19,8 @@ pub(crate) mod phone_rules;
 mod secret;
 mod ssn;
 mod url;
+
+pub(crate) use ids::Id;
 
 use crate::context::Context;
 use crate::kind::{Detector, PiiKind, Span};
@@ -114,7 +118,21 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     if sink.is_on(PiiKind::IpAddress) && !triggers.colons.is_empty() {
         ip::find_v6(context, &triggers.colons, &mut sink);
     }
+    let found = sink.spans.len();
+    for i in 0..hits.len() {
+        if let Word::Id(id) = hits[i].word {
+            ids::find_labelled(context, i, id, &mut sink);
+        }
+    }
+    if triggers.colons.len() >= 5 && sink.is_on(PiiKind::MacAddress) {
+        ids::find_mac(context, &triggers.colons, &mut sink);
+    }
     if !triggers.groups.is_empty() {
+        ids::find_shapes(context, &triggers.groups, &mut sink);
+        numbers::take(&sink.spans[found..], &mut triggers.groups);
+        if sink.is_on(PiiKind::Address) {
+            address::find(text, context, &mut triggers.groups, &mut sink);
+        }
         numbers::find(context, &mut triggers.groups, &mut sink);
     }
     for (i, hit) in hits.iter().enumerate() {
