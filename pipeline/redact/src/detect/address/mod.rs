@@ -9,7 +9,9 @@ mod words;
 use town::{town, unit};
 use words::{BEFORE, FRENCH, LOWER, NO_STREETS, SUFFIX_ENDS, SUFFIXES, SURE, TYPES, is_one_of};
 
-use super::chars::{ends_with, floor_boundary, skip, skip_back, starts_with, word_at, word_before};
+use super::chars::{
+    ceil_boundary, ends_with, floor_boundary, skip, skip_back, starts_with, word_at, word_before,
+};
 use super::{Sink, names};
 use crate::context::Context;
 use crate::scan::{Group, TAKEN};
@@ -19,6 +21,7 @@ const STREET: usize = 56;
 const WORDS: usize = 5;
 
 pub(super) fn find(text: &str, context: Context<'_>, groups: &mut [Group], sink: &mut Sink<'_>) {
+    let bytes = context.bytes;
     let mut done = 0;
     for i in 0..groups.len() {
         let group = groups[i];
@@ -26,15 +29,18 @@ pub(super) fn find(text: &str, context: Context<'_>, groups: &mut [Group], sink:
         if number < done || group.len() > 5 || group.has(TAKEN) {
             continue;
         }
-        let Some((start, core_end)) =
-            behind_number(text, number, number_end).or_else(|| before_number(text, number, number_end))
+        let Some((start, core_end)) = behind_number(text, number, number_end)
+            .or_else(|| before_number(text, number, number_end))
+            .or_else(|| military(bytes, number, number_end))
         else {
             continue;
         };
         if context.is_blocked(start, core_end) {
             continue;
         }
-        let end = extend(context, core_end);
+        // Names are read up to a limit, which may cut a character.
+        let start = floor_boundary(text, start);
+        let end = ceil_boundary(text, extend(context, core_end));
         if sink.push(start, end, names::ADDRESS, if end > core_end { 0.9 } else { 0.75 }) {
             done = end;
             for group in groups[i..].iter_mut().take_while(|group| (group.start as usize) < end) {
@@ -147,18 +153,28 @@ fn english_name(text: &str, start: usize) -> Option<usize> {
         }
         let word = &bytes[at..word_end];
         let stop = bytes.get(word_end) == Some(&b'.');
+        let capital = word[0].is_ascii_uppercase() || word[0] >= 0xC3 || is_ordinal(word);
+        // Prose ends here: it goes on in small letters behind a figure.
+        if i > 0 && !(capital && capitals) {
+            let is_lower = LOWER.has(word) && is_lower_name(&bytes[start..at]);
+            if is_lower && !is_device(&bytes[start..at], word) {
+                return Some(word_end);
+            }
+        }
+        if !capital && (capitals && i > 0 || i > 1 || word[0].is_ascii_digit()) {
+            break;
+        }
         if i > 0
+            && capitals
             && let Some(kind) = TYPES.position(word)
         {
-            let is_sure = kind < SURE && word[0].is_ascii_uppercase() && capitals;
-            let is_lower = LOWER.has(word) && i <= 2 && is_lower_name(&bytes[start..at]);
-            let is_other = capitals && word[0].is_ascii_uppercase() && names_a_place(bytes, word_end);
-            if (is_sure || is_lower || is_other) && !is_device(&bytes[start..at], word) {
+            let is_place = kind < SURE || names_a_place(bytes, word_end);
+            if is_place && !is_device(&bytes[start..at], word) {
                 let abbreviated = stop && word.len() <= 4;
                 best = Some(direction(bytes, word_end + usize::from(abbreviated)));
             }
         }
-        capitals &= word[0].is_ascii_uppercase() || word[0].is_ascii_digit() || word[0] >= 0xC3;
+        capitals &= capital;
         // "N. Main", "St. James"
         let next = if stop && word.len() <= 3 { word_end + 1 } else { word_end };
         if bytes.get(next) != Some(&b' ') || !bytes.get(next + 1).is_some_and(|&b| in_name(b)) {
@@ -167,6 +183,11 @@ fn english_name(text: &str, start: usize) -> Option<usize> {
         at = next + 1;
     }
     best
+}
+
+/// "5th", "42nd"
+fn is_ordinal(word: &[u8]) -> bool {
+    word[0].is_ascii_digit() && ["st", "nd", "rd", "th"].iter().any(|end| ends_with(word, end))
 }
 
 /// A unit, a line end or a comma and a capital behind a street.
@@ -285,6 +306,9 @@ fn before_number(text: &str, number: usize, number_end: usize) -> Option<(usize,
             break;
         }
     }
+    if name_end == 0 {
+        return None;
+    }
     if bytes[name_end - 1] == b',' {
         name_end -= 1;
     }
@@ -304,9 +328,49 @@ fn before_number(text: &str, number: usize, number_end: usize) -> Option<(usize,
     if number_end - number <= 4
         && let Some(start) = with_suffix(bytes, line, word_start, word)
     {
-        return Some((start, end));
+        return Some((with_block(bytes, line, start), end));
     }
-    type_before(bytes, line, name_end, bytes[name_end] == b',').map(|start| (start, end))
+    let start = type_before(bytes, line, name_end, bytes[name_end] == b',')
+        .or_else(|| before_unit(bytes, line, word_start, word, end))?;
+    Some((with_block(bytes, line, start), end))
+}
+
+/// Any capitalised word before a number is a street if a flat stands behind: "Edeby 55, Apt. 297".
+fn before_unit(bytes: &[u8], line: usize, word_start: usize, word: &[u8], end: usize) -> Option<usize> {
+    let mark = skip(bytes, end, 3, |b| matches!(b, b',' | b' ' | b'\n' | b'.'));
+    let is_flat =
+        ["apt", "suite", "ste.", "flat ", "unit "].iter().any(|flat| starts_with(bytes, mark, flat));
+    let capital = word[0].is_ascii_uppercase() || word[0] >= 0xC3;
+    if !is_flat || !capital || word.len() < 3 || unit(bytes, end).is_none() {
+        return None;
+    }
+    let before = skip_back(bytes, word_start, 1, |b| b == b' ');
+    let earlier = skip_back(bytes, before, (before - line).min(24), in_name);
+    let is_name = before < word_start
+        && bytes[earlier..before].first().is_some_and(|b| b.is_ascii_uppercase() || *b >= 0xC3);
+    Some(if is_name { earlier } else { word_start })
+}
+
+/// A number in front of a street that has its number behind: "450 Hauptstraße 12".
+fn with_block(bytes: &[u8], line: usize, start: usize) -> usize {
+    let space = skip_back(bytes, start, 1, |b| b == b' ');
+    let digits = skip_back(bytes, space, 6, |b| b.is_ascii_digit());
+    let is_number = space < start && (1..=5).contains(&(space - digits)) && digits >= line;
+    if is_number && (digits == 0 || matches!(bytes[digits - 1], b' ' | b'\n')) { digits } else { start }
+}
+
+/// Post of the armed forces: "PSC 1234, Box 5678", "Unit 4719 Box 7394", "CMR 450, Box 12".
+fn military(bytes: &[u8], number: usize, number_end: usize) -> Option<(usize, usize)> {
+    let unit = ["PSC ", "Unit ", "CMR ", "UNIT "].iter().find(|unit| {
+        number
+            .checked_sub(unit.len())
+            .is_some_and(|at| bytes[at..].starts_with(unit.as_bytes()) && !word_before(bytes, at))
+    })?;
+    let post = skip(bytes, number_end, 2, |b| matches!(b, b',' | b' '));
+    let digits = post + "Box ".len();
+    let end = skip(bytes, digits, 5, |b| b.is_ascii_digit());
+    (starts_with(bytes, post, "Box ") && end > digits && !word_at(bytes, end))
+        .then_some((number - unit.len(), end))
 }
 
 /// "PO Box", "P.O. Box", "Postfach", "Apartado"
