@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{ConfigError, Policy, RedactConfig};
-use crate::detect::{self, Detectors};
+use crate::detect::Detectors;
 use crate::kind::{PiiKind, Span};
 use crate::lexicon::Hit;
 use crate::scan::Triggers;
-use crate::{mask, merge, view};
+use crate::{layers, mask, merge};
 
 /// What stands in the output for a text that can't be addressed by 32-bit offsets.
 const TOO_LONG: &str = "[TEXT_TOO_LONG]";
@@ -33,8 +33,8 @@ pub struct Redacted {
 /// Working memory of a call. It holds text of the ticket while the call runs and is emptied at its end.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    view: String,
-    map: Vec<u32>,
+    pub(crate) view: String,
+    pub(crate) map: Vec<u32>,
     pub(crate) hits: Vec<Hit>,
     pub(crate) triggers: Triggers,
     pub(crate) barriers: Vec<(u32, u32)>,
@@ -62,19 +62,7 @@ impl Redactor {
             out.text.push_str(TOO_LONG);
             return;
         }
-        if view::is_needed(text) {
-            let Scratch { view: folded, map, .. } = &mut out.scratch;
-            view::build(text, folded, map);
-            let folded = std::mem::take(folded);
-            detect::run(&self.detectors, &folded, &mut out.scratch, &mut out.spans);
-            for span in &mut out.spans {
-                (span.start, span.end) = view::to_original(text, &out.scratch.map, span.start, span.end);
-            }
-            out.scratch.view = folded;
-            out.scratch.view.clear();
-        } else {
-            detect::run(&self.detectors, text, &mut out.scratch, &mut out.spans);
-        }
+        layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
         merge::merge(&mut out.spans, &self.policies);
         out.text.reserve(text.len() + out.spans.len() * 8);
         mask::write(text, &out.spans, &self.policies, &mut out.text);
