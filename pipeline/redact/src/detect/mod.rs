@@ -17,6 +17,7 @@ mod numbers;
 mod phone;
 pub(crate) mod phone_rules;
 mod secret;
+mod spoken;
 mod ssn;
 mod url;
 
@@ -96,6 +97,7 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     // First what needs no context. What it covers is no context for anything else.
     if sink.is_on(PiiKind::Email) {
         email::find(text, &triggers.ats, &mut sink);
+        email::find_letters(text, &triggers.ats, &mut sink);
     }
     if sink.is_on(PiiKind::UrlCredentials) && !triggers.colons.is_empty() {
         url::find(text, &triggers.colons, &mut sink);
@@ -119,10 +121,16 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
         ip::find_v6(context, &triggers.colons, &mut sink);
     }
     let found = sink.spans.len();
-    for i in 0..hits.len() {
-        if let Word::Id(id) = hits[i].word {
-            ids::find_labelled(context, i, id, &mut sink);
+    let mut spoken = spoken::Cursor::default();
+    for (i, hit) in hits.iter().enumerate() {
+        match hit.word {
+            Word::Id(id) => ids::find_labelled(context, i, id, &mut sink),
+            Word::Digit => spoken::find(context, i, &mut spoken, &mut sink),
+            _ => {}
         }
+    }
+    if sink.is_on(PiiKind::PaymentCard) {
+        card::find_wrapped(context, &triggers.groups, &mut sink);
     }
     if triggers.colons.len() >= 5 && sink.is_on(PiiKind::MacAddress) {
         ids::find_mac(context, &triggers.colons, &mut sink);
