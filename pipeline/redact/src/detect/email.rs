@@ -99,7 +99,8 @@ fn is_attached(byte: u8) -> bool {
 /// Finds an address around a spelled `@`.
 pub(super) fn find_spelled(text: &str, hit: Hit, sink: &mut Sink<'_>) {
     let bytes = text.as_bytes();
-    let bracketed = bytes[hit.start as usize] != b' ';
+    // In other languages the word means nothing else: arroba, chiocciola.
+    let bracketed = !bytes[hit.start as usize..hit.end as usize].eq_ignore_ascii_case(b" at ");
     let local_end = skip_back(bytes, hit.start as usize, 2, |b| b == b' ');
     let domain_start = skip(bytes, hit.end as usize, 2, |b| b == b' ');
     let Some(domain) = domain(text, domain_start, true) else { return };

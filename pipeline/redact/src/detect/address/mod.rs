@@ -396,7 +396,7 @@ fn with_suffix(bytes: &[u8], line: usize, word_start: usize, word: &[u8]) -> Opt
     let is_street = |suffix: &&&str| ends_with(word, suffix);
     let suffix = SUFFIXES.iter().find(is_street)?;
     let first = word[0];
-    if NO_STREETS.has(word) && !is_one_of(word, &["weg", "platz"]) {
+    if NO_STREETS.has(word) && word.len() != suffix.len() {
         return None;
     }
     let sure = matches!(

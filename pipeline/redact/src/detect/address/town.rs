@@ -132,6 +132,14 @@ fn postal_code(bytes: &[u8], at: usize) -> Option<usize> {
                 digits
             }
         }
+        3 => {
+            // Sweden, Greece, Slovakia: 111 52
+            let end = skip(bytes, digits + 1, 3, |b| b.is_ascii_digit());
+            if bytes.get(digits) != Some(&b' ') || end != digits + 3 {
+                return None;
+            }
+            end
+        }
         0 => british(bytes, at)?,
         _ => return None,
     };

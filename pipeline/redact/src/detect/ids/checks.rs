@@ -108,7 +108,10 @@ pub(super) fn de_tax_id(id: &[u8]) -> bool {
 pub(super) fn de_id_card(id: &[u8]) -> bool {
     let allowed = |b: &u8| b.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(b);
     match id.len() {
-        9 => id.iter().all(allowed) && id.iter().filter(|b| b.is_ascii_digit()).count() >= 3,
+        9 => {
+            let digits = id.iter().filter(|b| b.is_ascii_digit()).count();
+            id.iter().all(allowed) && (3..9).contains(&digits)
+        }
         10 => {
             let sum: u32 = id[..9].iter().zip([7, 3, 1].iter().cycle()).map(|(&b, w)| alnum(b) * w).sum();
             id[..9].iter().all(allowed) && id[9].is_ascii_digit() && value(id[9]) == sum % 10

@@ -153,12 +153,12 @@ fn forms(id: Id) -> &'static [Form] {
                     PESEL,
                     NHS,
                     INDIAN_PAN,
-                    DE_CARD,
+                    ITIN,
                     NIF,
                     NINO,
                     BSN,
                     SIN,
-                    ITIN,
+                    DE_CARD,
                 ]
             }
         }
@@ -244,6 +244,7 @@ fn claimed_from(behind: &[Hit], hit: Hit) -> usize {
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
         .find(|next| {
             next.word != hit.word
+                && next.word != Word::Id(Id::National)
                 && matches!(
                     next.word,
                     Word::Phone
@@ -260,6 +261,10 @@ fn claimed_from(behind: &[Hit], hit: Hit) -> usize {
 
 fn try_form(context: Context<'_>, from: usize, start: usize, form: &Form, sink: &mut Sink<'_>) -> bool {
     let bytes = context.bytes;
+    let word = skip(bytes, start, 8, |b| b.is_ascii_alphabetic());
+    if form.direct && word > start && is_filler(&bytes[start..word]) && !word_at(bytes, word) {
+        return false;
+    }
     let mut id = [0_u8; MAX];
     let mut len = 0;
     let mut at = start;
@@ -287,7 +292,26 @@ fn try_form(context: Context<'_>, from: usize, start: usize, form: &Form, sink: 
             _ => break,
         }
     }
+    // Capitals may as well shout: "the swift answer is REQUIRED".
+    if form.detector == names::BIC
+        && !id[..len].iter().any(u8::is_ascii_digit)
+        && !is_filler(&bytes[from..start])
+    {
+        return false;
+    }
     best.is_some_and(|end| !context.is_blocked(from, end) && sink.push(start, end, form.detector, form.score))
+}
+
+/// Whether nothing but words that lead to a value stand between its name and it.
+fn is_filler(gap: &[u8]) -> bool {
+    const FILLERS: &[&str] = &[
+        "code", "is", "no", "number", "nr", "ist", "lautet", "es", "est", "the", "my", "de", "del", "della",
+        "do", "du", "da", "bank", "banco", "banque", "banca", "of", "our", "bic", "swift", "address", "und",
+        "and", "or", "for", "e",
+    ];
+    gap.split(|b| !b.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty())
+        .all(|word| FILLERS.iter().any(|filler| word.eq_ignore_ascii_case(filler.as_bytes())))
 }
 
 /// Whether a word of small letters starts at `at`, which is no part of an identifier: "12345 and".

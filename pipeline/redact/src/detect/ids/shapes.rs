@@ -326,6 +326,7 @@ fn coordinates(context: Context<'_>, groups: &[Group], sink: &mut Sink<'_>) -> O
     let plain =
         matches!(gap, b"," | b", " | b" , " | b";" | b"; " | b"/" | b" / ") && second_start == gap_end;
     let named = gap.iter().any(u8::is_ascii_alphabetic) || gap.contains(&0xB0) || gap == b" ";
+    let second_end = direction(bytes, second_end);
     let ends = !word_at(bytes, second_end)
         && !(matches!(bytes.get(second_end), Some(b'.' | b',' | b'%'))
             && bytes.get(second_end + 1).is_some_and(u8::is_ascii_digit))
@@ -344,6 +345,15 @@ fn coordinates(context: Context<'_>, groups: &[Group], sink: &mut Sink<'_>) -> O
         return None;
     };
     push(start, second_end, names::GPS, score, sink)
+}
+
+/// The end of a degree sign and a direction behind a figure.
+fn direction(bytes: &[u8], at: usize) -> usize {
+    let sign = if bytes[at..].starts_with("°".as_bytes()) { at + 2 } else { return at };
+    let letter = skip(bytes, sign, 1, |b| b == b' ');
+    let is_direction =
+        matches!(bytes.get(letter), Some(b'N' | b'S' | b'E' | b'W' | b'O')) && !word_at(bytes, letter + 1);
+    if is_direction { letter + 1 } else { sign }
 }
 
 /// More figures follow: "1.2345, 2.3456, 3.4567".
