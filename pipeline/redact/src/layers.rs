@@ -17,23 +17,36 @@ use crate::{base64, decode, view};
 const DEPTH: usize = 2;
 
 /// Finds everything in `text` and its layers and appends it to `spans`, unsorted and possibly overlapping.
-pub(crate) fn inspect(detectors: &Detectors, text: &str, scratch: &mut Scratch, spans: &mut Vec<Span>) {
-    inspect_to(DEPTH, detectors, text, scratch, spans);
+/// Tells whether a layer below the text itself held any of it.
+pub(crate) fn inspect(
+    detectors: &Detectors,
+    text: &str,
+    scratch: &mut Scratch,
+    spans: &mut Vec<Span>,
+) -> bool {
+    inspect_to(DEPTH, detectors, text, scratch, spans)
 }
 
-fn inspect_to(depth: usize, detectors: &Detectors, text: &str, scratch: &mut Scratch, spans: &mut Vec<Span>) {
+fn inspect_to(
+    depth: usize,
+    detectors: &Detectors,
+    text: &str,
+    scratch: &mut Scratch,
+    spans: &mut Vec<Span>,
+) -> bool {
     let from = spans.len();
     if view::is_needed(text) {
         let (mut folded, mut map) = (std::mem::take(&mut scratch.view), std::mem::take(&mut scratch.map));
         view::build(text, &mut folded, &mut map);
-        plain_and_decoded(depth, detectors, &folded, scratch, spans);
+        let layered = plain_and_decoded(depth, detectors, &folded, scratch, spans);
         for span in &mut spans[from..] {
             (span.start, span.end) = view::to_original(text, &map, span.start, span.end);
         }
         folded.clear();
         (scratch.view, scratch.map) = (folded, map);
+        layered
     } else {
-        plain_and_decoded(depth, detectors, text, scratch, spans);
+        plain_and_decoded(depth, detectors, text, scratch, spans)
     }
 }
 
@@ -43,8 +56,9 @@ fn plain_and_decoded(
     text: &str,
     scratch: &mut Scratch,
     spans: &mut Vec<Span>,
-) {
+) -> bool {
     detect::run(detectors, text, scratch, spans);
+    let plain = spans.len();
     if decode::is_needed(text) {
         let (decoded, map) = decode::build(text);
         let from = spans.len();
@@ -55,6 +69,7 @@ fn plain_and_decoded(
         }
     }
     blobs(depth, detectors, text, scratch, spans);
+    spans.len() > plain
 }
 
 /// Hides the blobs in whose text something is found, under the surest finding.

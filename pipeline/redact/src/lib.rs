@@ -47,6 +47,7 @@ mod mask;
 mod merge;
 mod redactor;
 mod scan;
+mod settle;
 mod view;
 
 pub use config::{ConfigError, Policy, RedactConfig};

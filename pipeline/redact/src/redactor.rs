@@ -8,7 +8,7 @@ use crate::detect::Detectors;
 use crate::kind::{PiiKind, Span};
 use crate::lexicon::Hit;
 use crate::scan::Triggers;
-use crate::{layers, mask, merge};
+use crate::{layers, mask, merge, settle};
 
 /// What stands in the output for a text that can't be addressed by 32-bit offsets.
 const TOO_LONG: &str = "[TEXT_TOO_LONG]";
@@ -62,10 +62,35 @@ impl Redactor {
             out.text.push_str(TOO_LONG);
             return;
         }
-        layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
+        let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
         merge::merge(&mut out.spans, &self.policies);
         out.text.reserve(text.len() + out.spans.len() * 8);
         mask::write(text, &out.spans, &self.policies, &mut out.text);
+        if settle::is_needed(layered, &out.spans) {
+            self.settle(text, out);
+        }
+    }
+
+    /// Redacts again until nothing new is found.
+    fn settle(&self, text: &str, out: &mut Redacted) {
+        for _ in 0..settle::ROUNDS {
+            let redacted = std::mem::take(&mut out.text);
+            let length = |span: &Span| {
+                let mut one = String::new();
+                let value = &text[span.start as usize..span.end as usize];
+                let whole = Span { start: 0, end: value.len() as u32, ..*span };
+                mask::write(value, &[whole], &self.policies, &mut one);
+                one.len()
+            };
+            let Redacted { spans, scratch, .. } = out;
+            let more = settle::add_found(&self.detectors, (text, &redacted), spans, scratch, length);
+            if !more {
+                out.text = redacted;
+                return;
+            }
+            merge::merge(&mut out.spans, &self.policies);
+            mask::write(text, &out.spans, &self.policies, &mut out.text);
+        }
     }
 }
 

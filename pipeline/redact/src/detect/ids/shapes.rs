@@ -210,13 +210,22 @@ fn medicare(context: Context<'_>, start: usize, sink: &mut Sink<'_>) -> Option<u
     let bytes = context.bytes;
     let end = matches_form(bytes, start, b"9999 99999 9")?;
     let (id, _) = compact::<10>(&bytes[start..end])?;
-    let is_list = start >= 2 && bytes[start - 1] == b' ' && bytes[start - 2].is_ascii_digit()
-        || bytes.get(end) == Some(&b' ') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+    let is_list = start >= 2 && bytes[start - 1] == b' ' && is_figure_before(bytes, start - 1)
+        || bytes.get(end) == Some(&b' ') && is_figure_at(bytes, end + 1);
     if checks::au_medicare(&id) && !is_list && !is_reference(context, start) {
         push(start, end, names::AU_MEDICARE, 0.6, sink)
     } else {
         None
     }
+}
+
+/// A digit, or a mask that may hide one: redacting twice must find what redacting once has found.
+fn is_figure_at(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_some_and(u8::is_ascii_digit) || mask::starts_at(bytes, at)
+}
+
+fn is_figure_before(bytes: &[u8], at: usize) -> bool {
+    at > 0 && bytes[at - 1].is_ascii_digit() || mask::ends_at(bytes, at)
 }
 
 /// `12345678-Z`
@@ -361,10 +370,10 @@ fn is_list(bytes: &[u8], at: usize) -> bool {
     let next = skip(bytes, at, 2, |b| b == b',' || b == b' ' || b == b';');
     let next = if bytes.get(next) == Some(&b'-') { next + 1 } else { next };
     let whole = skip(bytes, next, 3, |b| b.is_ascii_digit());
-    next > at
-        && whole > next
+    let is_figure = whole > next
         && bytes.get(whole) == Some(&b'.')
-        && bytes.get(whole + 1).is_some_and(u8::is_ascii_digit)
+        && bytes.get(whole + 1).is_some_and(u8::is_ascii_digit);
+    next > at && (is_figure || mask::starts_at(bytes, next))
 }
 
 struct Degrees {
