@@ -173,13 +173,10 @@ fn emphasis(bytes: &[u8], at: usize, mark: u8) -> Option<(usize, Piece)> {
     let inside = before.is_ascii_alphanumeric() && behind.is_ascii_alphanumeric();
     let emphasises = match mark {
         b'_' => {
-            len >= 1
-                && !before.is_ascii_alphabetic()
-                && !behind.is_ascii_alphabetic()
-                && !(inside && len == 1)
-                || before == b'@'
-                || len == 2 && inside
+            let in_word = before.is_ascii_alphabetic() || behind.is_ascii_alphabetic() || inside && len == 1;
+            !in_word || before == b'@' || len == 2 && inside
         }
+
         _ => !(inside && len == 1),
     };
     let open = |b: u8| b != mark;

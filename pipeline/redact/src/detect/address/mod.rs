@@ -35,7 +35,7 @@ pub(super) fn find(text: &str, context: Context<'_>, groups: &mut [Group], sink:
         else {
             continue;
         };
-        if context.is_blocked(start, core_end) {
+        if context.is_blocked(start, core_end) || word_before(bytes, floor_boundary(text, start)) {
             continue;
         }
         // Names are read up to a limit, which may cut a character.
@@ -58,6 +58,18 @@ fn in_name(b: u8) -> bool {
 /// "12 Main Street", "12-14 N. 5th Ave.", "12 bis, rue de la Paix"
 fn behind_number(text: &str, number: usize, number_end: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
+    // Most figures stand before other figures, or before what no street begins with.
+    let next = bytes.get(number_end..bytes.len().min(number_end + 5)).unwrap_or_default();
+    let may_go_on = match next {
+        [b' ', b'0'..=b'9', rest @ ..] => rest.iter().any(u8::is_ascii_alphabetic),
+        [b' ', b, ..] => b.is_ascii_alphabetic() || *b >= 0xC3,
+        [b',', b' ', ..] | [b'-', b'0'..=b'9', ..] => true,
+        [b, b' ' | b',', ..] => b.is_ascii_alphabetic(),
+        _ => false,
+    };
+    if !may_go_on {
+        return None;
+    }
     let attached = number > 0
         && (matches!(bytes[number - 1], b'.' | b'/' | b':' | b'$' | b'_' | b'@' | b'=' | b'&' | b',')
             && (number < 2 || bytes[number - 2] != b' '));
@@ -93,10 +105,12 @@ fn behind_number(text: &str, number: usize, number_end: usize) -> Option<(usize,
         }
     }
     let first_end = skip(bytes, at, 24, |b| in_name(b) || b == b'.');
-    if first_end > at && FRENCH.has(&bytes[at..first_end]) && bytes.get(first_end) == Some(&b' ') {
-        if let Some(end) = french_name(bytes, first_end + 1) {
-            return Some((start, end));
-        }
+    if first_end > at
+        && FRENCH.has(&bytes[at..first_end])
+        && bytes.get(first_end) == Some(&b' ')
+        && let Some(end) = french_name(bytes, first_end + 1)
+    {
+        return Some((start, end));
     }
     english_name(text, at).map(|end| (start, end))
 }
@@ -122,11 +136,7 @@ fn french_name(bytes: &[u8], start: usize) -> Option<usize> {
         }
         if is_one_of(word, PARTICLES) {
             after_particle = true;
-        } else if word[0].is_ascii_uppercase()
-            || word[0] >= 0xC3
-            || word[0].is_ascii_digit() && after_particle
-            || after_particle
-        {
+        } else if word[0].is_ascii_uppercase() || word[0] >= 0xC3 || after_particle {
             end = Some(at + word.len());
             after_particle = false;
         } else {
@@ -283,6 +293,10 @@ fn before_number(text: &str, number: usize, number_end: usize) -> Option<(usize,
     if number < 4 || bytes[number - 1] != b' ' {
         return None;
     }
+    let last = bytes[number - 2];
+    if !(last.is_ascii_alphabetic() || matches!(last, b'.' | b',' | b'/') || last >= 0x80) {
+        return None;
+    }
     let mut end = number_end;
     // 12a, 12-14, 5/7, 12 b
     if matches!(bytes.get(end), Some(b'-' | b'/')) {
@@ -361,6 +375,9 @@ fn with_block(bytes: &[u8], line: usize, start: usize) -> usize {
 
 /// Post of the armed forces: "PSC 1234, Box 5678", "Unit 4719 Box 7394", "CMR 450, Box 12".
 fn military(bytes: &[u8], number: usize, number_end: usize) -> Option<(usize, usize)> {
+    if number < 4 || !matches!(bytes[number - 2..number], [b'C' | b't' | b'R' | b'T', b' ']) {
+        return None;
+    }
     let unit = ["PSC ", "Unit ", "CMR ", "UNIT "].iter().find(|unit| {
         number
             .checked_sub(unit.len())

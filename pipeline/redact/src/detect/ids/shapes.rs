@@ -98,12 +98,12 @@ fn in_word(context: Context<'_>, digits: usize, digits_end: usize, sink: &mut Si
     if !matches!(len, 9 | 10 | 16 | 17) {
         return spaced_word(context, start, digits, digits_end, sink);
     }
-    let ends_here = !word_at(bytes, end)
-        && !(matches!(bytes.get(end), Some(b'_' | b'@' | b'-' | b'/')) && word_at(bytes, end + 1));
+    let goes_on = word_at(bytes, end)
+        || matches!(bytes.get(end), Some(b'_' | b'@' | b'-' | b'/')) && word_at(bytes, end + 1);
     let (id, _) = compact::<17>(&bytes[start..end])?;
     let id = &id[..len];
     let capitals = !bytes[start..end].iter().any(u8::is_ascii_lowercase);
-    if !ends_here {
+    if goes_on {
         return None;
     }
     match len {
@@ -157,8 +157,8 @@ fn nino(context: Context<'_>, start: usize, sink: &mut Sink<'_>) -> Option<usize
         *to = *bytes.get(at).filter(|b| b.is_ascii_uppercase() || b.is_ascii_digit())?;
         at += 1;
     }
-    let free = !word_at(bytes, at) && !(bytes.get(at) == Some(&b'-') && word_at(bytes, at + 1));
-    if free && checks::uk_nino(&id) && !is_reference(context, start) {
+    let goes_on = word_at(bytes, at) || bytes.get(at) == Some(&b'-') && word_at(bytes, at + 1);
+    if !goes_on && checks::uk_nino(&id) && !is_reference(context, start) {
         push(start, at, names::UK_NINO, 0.8, sink)
     } else {
         None
@@ -336,13 +336,13 @@ fn coordinates(context: Context<'_>, groups: &[Group], sink: &mut Sink<'_>) -> O
         matches!(gap, b"," | b", " | b" , " | b";" | b"; " | b"/" | b" / ") && second_start == gap_end;
     let named = gap.iter().any(u8::is_ascii_alphabetic) || gap.contains(&0xB0) || gap == b" ";
     let second_end = direction(bytes, second_end);
-    let ends = !word_at(bytes, second_end)
-        && !(matches!(bytes.get(second_end), Some(b'.' | b',' | b'%'))
-            && bytes.get(second_end + 1).is_some_and(u8::is_ascii_digit))
-        && !is_list(bytes, second_end);
+    let goes_on = word_at(bytes, second_end)
+        || matches!(bytes.get(second_end), Some(b'.' | b',' | b'%'))
+            && bytes.get(second_end + 1).is_some_and(u8::is_ascii_digit)
+        || is_list(bytes, second_end);
     let exact = first.decimals >= 4 && second.decimals >= 4;
     let in_range = first.whole <= 90 && second.whole <= 180;
-    if context.is_blocked(start, second_end) || !ends || !in_range || second_start > end + 16 {
+    if context.is_blocked(start, second_end) || goes_on || !in_range || second_start > end + 16 {
         return None;
     }
     let (true, score) = (match (supported(start), plain && exact) {
