@@ -43,10 +43,9 @@ impl<'a> Context<'a> {
     /// The word that labels what starts at `at`: the nearest one before it, with nothing but a few filler words
     /// and punctuation in between: `order no: `, `SSN is `. Words of which `skip` is true are passed over.
     pub(crate) fn label(&self, at: usize, skip: impl Fn(Word) -> bool) -> Option<Word> {
-        let hit = self
-            .hits_before(at)
-            .take_while(|hit| at - hit.end as usize <= LABEL)
-            .find(|hit| !skip(hit.word) && !matches!(hit.word, Word::At | Word::Key(_) | Word::Covered))?;
+        let hit = self.hits_before(at).take_while(|hit| at - hit.end as usize <= LABEL).find(|hit| {
+            !skip(hit.word) && !matches!(hit.word, Word::At | Word::Key(_) | Word::Covered | Word::Digit)
+        })?;
         let gap = &self.bytes[hit.end as usize..at];
         let ends_sentence =
             gap.windows(2).any(|pair| matches!(pair[0], b'.' | b'!' | b'?') && pair[1] == b' ')

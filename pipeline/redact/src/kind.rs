@@ -32,11 +32,69 @@ pub enum PiiKind {
     Passport,
     /// Driving licence number.
     DrivingLicence,
+    /// United States individual taxpayer identification number.
+    UsItin,
+    /// United States employer identification number.
+    UsEin,
+    /// Business identifier code of a bank (SWIFT).
+    Bic,
+    /// Routing number of a bank in the United States.
+    UsRoutingNumber,
+    /// Hardware address of a network interface.
+    MacAddress,
+    /// Number of the National Health Service.
+    UkNhs,
+    /// British national insurance number.
+    UkNino,
+    /// German tax identification number (Steuer-ID).
+    DeTaxId,
+    /// Number of a German identity card (Personalausweis).
+    DeIdCard,
+    /// French social security number (NIR).
+    FrNir,
+    /// Spanish identity number of a citizen (DNI, NIF) or a foreigner (NIE).
+    EsNif,
+    /// Italian tax code (codice fiscale).
+    ItFiscalCode,
+    /// Dutch citizen service number (BSN).
+    NlBsn,
+    /// Polish PESEL number.
+    PlPesel,
+    /// Brazilian taxpayer number of a person (CPF).
+    BrCpf,
+    /// Brazilian taxpayer number of a company (CNPJ).
+    BrCnpj,
+    /// Indian Aadhaar number.
+    InAadhaar,
+    /// Indian permanent account number.
+    InPan,
+    /// Canadian social insurance number.
+    CaSin,
+    /// Australian tax file number.
+    AuTfn,
+    /// Number of an Australian Medicare card.
+    AuMedicare,
+    /// Number of a patient or of a medical record.
+    MedicalRecord,
+    /// Number of a bank account, or its sort code.
+    BankAccount,
+    /// Licence plate of a vehicle.
+    VehiclePlate,
+    /// Vehicle identification number.
+    Vin,
+    /// Bitcoin or Ethereum address.
+    CryptoWallet,
+    /// Latitude and longitude.
+    GpsCoordinates,
+    /// Postal address, with street, post box or town.
+    Address,
+    /// Postal code by itself.
+    PostalCode,
 }
 
 impl PiiKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 40] = [
         Self::Email,
         Self::Phone,
         Self::PaymentCard,
@@ -48,6 +106,35 @@ impl PiiKind {
         Self::DateOfBirth,
         Self::Passport,
         Self::DrivingLicence,
+        Self::UsItin,
+        Self::UsEin,
+        Self::Bic,
+        Self::UsRoutingNumber,
+        Self::MacAddress,
+        Self::UkNhs,
+        Self::UkNino,
+        Self::DeTaxId,
+        Self::DeIdCard,
+        Self::FrNir,
+        Self::EsNif,
+        Self::ItFiscalCode,
+        Self::NlBsn,
+        Self::PlPesel,
+        Self::BrCpf,
+        Self::BrCnpj,
+        Self::InAadhaar,
+        Self::InPan,
+        Self::CaSin,
+        Self::AuTfn,
+        Self::AuMedicare,
+        Self::MedicalRecord,
+        Self::BankAccount,
+        Self::VehiclePlate,
+        Self::Vin,
+        Self::CryptoWallet,
+        Self::GpsCoordinates,
+        Self::Address,
+        Self::PostalCode,
     ];
 
     /// The stable name, as it stands in masks, in configuration and in the audit trail.
@@ -65,6 +152,35 @@ impl PiiKind {
             Self::DateOfBirth => "DATE_OF_BIRTH",
             Self::Passport => "PASSPORT",
             Self::DrivingLicence => "DRIVING_LICENCE",
+            Self::UsItin => "US_ITIN",
+            Self::UsEin => "US_EIN",
+            Self::Bic => "BIC",
+            Self::UsRoutingNumber => "US_ROUTING_NUMBER",
+            Self::MacAddress => "MAC_ADDRESS",
+            Self::UkNhs => "UK_NHS",
+            Self::UkNino => "UK_NINO",
+            Self::DeTaxId => "DE_TAX_ID",
+            Self::DeIdCard => "DE_ID_CARD",
+            Self::FrNir => "FR_NIR",
+            Self::EsNif => "ES_NIF",
+            Self::ItFiscalCode => "IT_FISCAL_CODE",
+            Self::NlBsn => "NL_BSN",
+            Self::PlPesel => "PL_PESEL",
+            Self::BrCpf => "BR_CPF",
+            Self::BrCnpj => "BR_CNPJ",
+            Self::InAadhaar => "IN_AADHAAR",
+            Self::InPan => "IN_PAN",
+            Self::CaSin => "CA_SIN",
+            Self::AuTfn => "AU_TFN",
+            Self::AuMedicare => "AU_MEDICARE",
+            Self::MedicalRecord => "MEDICAL_RECORD",
+            Self::BankAccount => "BANK_ACCOUNT",
+            Self::VehiclePlate => "VEHICLE_PLATE",
+            Self::Vin => "VIN",
+            Self::CryptoWallet => "CRYPTO_WALLET",
+            Self::GpsCoordinates => "GPS_COORDINATES",
+            Self::Address => "ADDRESS",
+            Self::PostalCode => "POSTAL_CODE",
         }
     }
 
@@ -80,6 +196,29 @@ impl PiiKind {
                 | Self::Iban
                 | Self::Passport
                 | Self::DrivingLicence
+                | Self::UsItin
+                | Self::UsEin
+                | Self::UsRoutingNumber
+                | Self::UkNhs
+                | Self::UkNino
+                | Self::DeTaxId
+                | Self::DeIdCard
+                | Self::FrNir
+                | Self::EsNif
+                | Self::ItFiscalCode
+                | Self::NlBsn
+                | Self::PlPesel
+                | Self::BrCpf
+                | Self::BrCnpj
+                | Self::InAadhaar
+                | Self::InPan
+                | Self::CaSin
+                | Self::AuTfn
+                | Self::AuMedicare
+                | Self::MedicalRecord
+                | Self::BankAccount
+                | Self::Vin
+                | Self::CryptoWallet
         )
     }
 
@@ -88,13 +227,36 @@ impl PiiKind {
         match self {
             Self::Secret => 10,
             Self::UrlCredentials => 9,
-            Self::PaymentCard => 8,
-            Self::Iban => 7,
-            Self::UsSsn => 6,
+            Self::PaymentCard | Self::CryptoWallet => 8,
+            Self::Iban | Self::FrNir | Self::ItFiscalCode => 7,
+            Self::UsSsn
+            | Self::UsItin
+            | Self::UsEin
+            | Self::UsRoutingNumber
+            | Self::UkNhs
+            | Self::UkNino
+            | Self::DeTaxId
+            | Self::DeIdCard
+            | Self::EsNif
+            | Self::NlBsn
+            | Self::PlPesel
+            | Self::BrCpf
+            | Self::BrCnpj
+            | Self::InAadhaar
+            | Self::InPan
+            | Self::CaSin
+            | Self::AuTfn
+            | Self::AuMedicare => 6,
             Self::Email => 5,
-            Self::Passport | Self::DrivingLicence => 4,
-            Self::DateOfBirth => 3,
-            Self::IpAddress => 2,
+            Self::Passport
+            | Self::DrivingLicence
+            | Self::Bic
+            | Self::MedicalRecord
+            | Self::BankAccount
+            | Self::VehiclePlate
+            | Self::Vin => 4,
+            Self::DateOfBirth | Self::GpsCoordinates | Self::Address => 3,
+            Self::IpAddress | Self::MacAddress | Self::PostalCode => 2,
             Self::Phone => 1,
         }
     }

@@ -6,6 +6,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
 
+use crate::detect::Id;
 use crate::mask;
 
 /// What a word of the lexicon means for what stands beside it.
@@ -35,6 +36,10 @@ pub(crate) enum Word {
     Pem,
     /// A spelled `@`.
     At,
+    /// Names an identifier whose checksum or form is known.
+    Id(Id),
+    /// The name of a digit, in one of the languages.
+    Digit,
     /// Part of a finding, and so no context.
     Covered,
     /// The first characters of a key whose format is known; index into `detect::secret::FORMATS`.
@@ -143,8 +148,91 @@ const WORDS: &[(Word, bool, &[&str])] = &[
     ]),
     (Word::Bearer, WHOLE, &["bearer", "basic"]),
     (Word::Pem, STEM, &["-----begin"]),
-    (Word::At, STEM, &["(at)", "[at]", "{at}", "<at>", "( at )", "[ at ]", "(arroba)", "[arroba]", "(@)", "[@]"]),
-    (Word::At, WHOLE, &[" at ", " arroba "]),
+    (Word::Id(Id::National), STEM, &[
+        "national id", "nationalid", "national identification", "identity number", "identification number", "tax id",
+        "taxid", "tax number", "tax identification", "taxpayer", "steuernummer", "identifikationsnummer", "numéro fiscal",
+        "numero fiscal", "número fiscal", "número de identificación", "numéro d'identification", "identificatienummer",
+        "national_id", "tax_id", "citizen number", "id card n", "identity card n",
+    ]),
+    (Word::Id(Id::National), WHOLE, &["tin", "id number", "identity card", "id card"]),
+    (Word::Id(Id::Itin), STEM, &["individual taxpayer"]),
+    (Word::Id(Id::Itin), WHOLE, &["itin"]),
+    (Word::Id(Id::Ein), STEM, &["employer identification", "employer id", "federal tax id", "federal ein"]),
+    (Word::Id(Id::Ein), WHOLE, &["ein", "fein"]),
+    (Word::Id(Id::Bic), STEM, &["swift code", "swift/bic", "bic/swift", "bic-code", "bic code", "código swift", "code swift", "codice swift",
+        "bank identifier code", "swiftcode", "swift-code"]),
+    (Word::Id(Id::Bic), WHOLE, &["bic", "swift"]),
+    (Word::Id(Id::Routing), STEM, &["routing", "aba number", "aba no", "transit number"]),
+    (Word::Id(Id::Routing), WHOLE, &["aba", "rtn"]),
+    (Word::Id(Id::Mac), STEM, &["mac address", "mac-address", "mac-adresse", "adresse mac", "dirección mac", "endereço mac", "indirizzo mac",
+        "mac-adres", "hardware address", "mac_address", "bssid"]),
+    (Word::Id(Id::Mac), WHOLE, &["mac"]),
+    (Word::Id(Id::Nhs), STEM, &["nhs", "national health service"]),
+    (Word::Id(Id::Nino), STEM, &["national insurance"]),
+    (Word::Id(Id::Nino), WHOLE, &["nino", "ni number", "ni no", "insurance number"]),
+    (Word::Id(Id::DeTax), STEM, &["steuer-id", "steuerid", "steueridentifikation", "steuerliche identifikation", "steuer id"]),
+    (Word::Id(Id::DeTax), WHOLE, &["idnr", "idnr.", "tax-id"]),
+    (Word::Id(Id::DeCard), STEM, &["personalausweis", "ausweisnummer", "ausweis-nr", "perso-nr"]),
+    (Word::Id(Id::DeCard), WHOLE, &["perso", "ausweis"]),
+    (Word::Id(Id::Nir), STEM, &["numéro de sécurité sociale", "sécurité sociale", "securite sociale", "n° sécu", "numéro de sécu", "carte vitale"]),
+    (Word::Id(Id::Nir), WHOLE, &["nir", "insee"]),
+    (Word::Id(Id::Nif), STEM, &["documento nacional de identidad", "número de identidad", "documento de identidad", "carnet de identidad"]),
+    (Word::Id(Id::Nif), WHOLE, &["dni", "nif", "nie", "d.n.i", "n.i.f", "n.i.e"]),
+    (Word::Id(Id::FiscalCode), STEM, &["codice fiscale", "cod. fisc", "cod.fisc", "codice_fiscale"]),
+    (Word::Id(Id::FiscalCode), WHOLE, &["c.f", "fiscal code"]),
+    (Word::Id(Id::Bsn), STEM, &["burgerservicenummer", "sofinummer", "sofi-nummer", "bsn-nummer"]),
+    (Word::Id(Id::Bsn), WHOLE, &["bsn", "sofi"]),
+    (Word::Id(Id::Pesel), STEM, &["pesel"]),
+    (Word::Id(Id::Cpf), STEM, &["cadastro de pessoa"]),
+    (Word::Id(Id::Cpf), WHOLE, &["cpf", "cpf/mf", "cpf nº"]),
+    (Word::Id(Id::Cnpj), STEM, &["cadastro nacional da pessoa"]),
+    (Word::Id(Id::Cnpj), WHOLE, &["cnpj"]),
+    (Word::Id(Id::Aadhaar), STEM, &["aadhaar", "aadhar", "adhaar", "adhar", "uidai"]),
+    (Word::Id(Id::IndianPan), STEM, &["permanent account number", "pan card", "pan number", "pan no"]),
+    (Word::Id(Id::Sin), STEM, &["social insurance", "numéro d'assurance sociale", "assurance sociale"]),
+    (Word::Id(Id::Sin), WHOLE, &["sin", "nas", "s.i.n"]),
+    (Word::Id(Id::Tfn), STEM, &["tax file"]),
+    (Word::Id(Id::Tfn), WHOLE, &["tfn"]),
+    (Word::Id(Id::Medicare), STEM, &["medicare"]),
+    (Word::Id(Id::Medical), STEM, &[
+        "medical record", "patient id", "patient number", "patient no", "patientennummer", "patienten-nr", "patienten-id", "historia clínica",
+        "historia clinica", "dossier médical", "numéro de patient", "prontuário", "cartella clinica", "patiëntnummer", "patientnummer",
+        "health record", "hospital number", "medical_record", "patient_id", "fallnummer", "health insurance number", "versichertennummer",
+        "krankenversichertennummer",
+    ]),
+    (Word::Id(Id::Medical), WHOLE, &["mrn", "mr number", "mrn#"]),
+    (Word::Id(Id::Account), STEM, &[
+        "account number", "account no", "account #", "acct number", "acct no", "acct #", "acct.", "bank account", "checking account", "savings account",
+        "account_number", "kontonummer", "konto-nr", "kontonr", "bankverbindung", "girokonto", "número de cuenta", "cuenta bancaria", "nº de cuenta",
+        "numero de cuenta", "cuenta corriente", "numéro de compte", "compte bancaire", "n° de compte", "número da conta", "conta corrente",
+        "conta bancária", "numero di conto", "conto corrente", "numero conto", "rekeningnummer", "bankrekening", "bank acct", "checking acct",
+    ]),
+    (Word::Id(Id::Account), WHOLE, &["acct", "a/c", "a/c no", "konto"]),
+    (Word::Id(Id::SortCode), STEM, &["sort code", "sort-code", "sortcode"]),
+    (Word::Id(Id::Plate), STEM, &[
+        "license plate", "licence plate", "number plate", "numberplate", "plate number", "registration plate", "vehicle registration",
+        "car registration", "reg number", "reg plate", "kennzeichen", "nummernschild", "matrícula", "matricula", "plaque d'immatriculation",
+        "immatriculation", "immatriculé", "placa", "targa", "kenteken", "nummerplaat", "license_plate", "tag number", "plate no",
+    ]),
+    (Word::Id(Id::Plate), WHOLE, &["plate", "plates"]),
+    (Word::Id(Id::Vin), STEM, &["vehicle identification", "chassis", "fahrgestellnummer", "fahrzeug-identifizierung", "fahrzeugidentifikation", "bastidor",
+        "numéro de série du véhicule", "numéro de châssis", "numero di telaio", "vin number", "vin-nummer"]),
+    (Word::Id(Id::Vin), WHOLE, &["vin", "fin"]),
+    (Word::Id(Id::Wallet), STEM, &["wallet", "bitcoin", "ethereum"]),
+    (Word::Id(Id::Wallet), WHOLE, &["btc", "eth"]),
+    (Word::Id(Id::Gps), STEM, &["coordinate", "koordinate", "coordenada", "coordonnée", "latitude", "breitengrad", "geo:"]),
+    (Word::Id(Id::Gps), WHOLE, &["gps", "lat", "lat/lon", "lat/long", "latlng", "lat,lon", "located at", "geolocation", "ll="]),
+    (Word::Id(Id::Postal), STEM, &["zip code", "zipcode", "zip-code", "postal code", "postcode", "postleitzahl", "code postal", "código postal", "codigo postal",
+        "codice postale", "postal_code", "zip_code", "código de endereçamento"]),
+    (Word::Id(Id::Postal), WHOLE, &["zip", "plz", "cep", "c.a.p", "postal", "post code"]),
+    (Word::Digit, WHOLE, &[
+        "zero", "three", "four", "five", "seven", "eight", "nine", "null", "drei", "vier", "fünf", "fuenf", "sieben", "acht", "neun", "cero", "tres", "cuatro",
+        "cinco", "siete", "ocho", "nueve", "zéro", "trois", "quatre", "cinq", "sept", "huit", "neuf", "três", "quatro", "sete", "oito", "nove", "quattro",
+        "cinque", "sette", "otto", "drie", "vijf", "zeven", "negen", "nul",
+    ]),
+    (Word::At, STEM, &["(at)", "[at]", "{at}", "<at>", "( at )", "[ at ]", "(arroba)", "[arroba]", "(@)", "[@]",
+        "(ät)", "[ät]", "(arobase)", "[arobase]", "(chiocciola)", "[chiocciola]", "(a)", "{arroba}", "(klammeraffe)"]),
+    (Word::At, WHOLE, &[" at ", " arroba ", " arobase ", " chiocciola ", " klammeraffe ", " apenstaartje "]),
 ];
 
 pub(crate) struct Lexicon {

@@ -8,7 +8,8 @@
 //! How one text is treated, cheapest first:
 //!
 //! 1. `view`: only if the text holds characters that are used to hide values (full-width digits, zero-width
-//!    characters, no-break spaces, typographic dashes), a folded copy with an offset map is made.
+//!    characters, no-break spaces, typographic dashes, look-alikes), a folded copy with an offset map is made.
+//!    `layers`: only if it holds escapes or base64, what they decode to is read, too.
 //! 2. `lexicon`: one Aho-Corasick pass finds every word that can open or support a finding (context words,
 //!    prefixes of API keys); `scan`: one table-driven pass finds digit groups, `@` and `:`.
 //! 3. `detect`: each candidate is read by hand-written matchers that look a bounded distance around it, then
@@ -34,15 +35,19 @@
 //! # Ok::<(), deskstream_redact::ConfigError>(())
 //! ```
 
+mod base64;
 mod config;
 mod context;
+mod decode;
 mod detect;
 mod kind;
+mod layers;
 mod lexicon;
 mod mask;
 mod merge;
 mod redactor;
 mod scan;
+mod settle;
 mod view;
 
 pub use config::{ConfigError, Policy, RedactConfig};
@@ -51,4 +56,4 @@ pub use redactor::{Redacted, Redactor};
 
 /// Version of the detector set. It is recorded with every redacted ticket, and changes whenever the same text
 /// and configuration could give another result.
-pub const VERSION: &str = "structured-1";
+pub const VERSION: &str = "structured-2";

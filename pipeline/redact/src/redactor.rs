@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{ConfigError, Policy, RedactConfig};
-use crate::detect::{self, Detectors};
+use crate::detect::Detectors;
 use crate::kind::{PiiKind, Span};
 use crate::lexicon::Hit;
 use crate::scan::Triggers;
-use crate::{mask, merge, view};
+use crate::{layers, mask, merge, settle};
 
 /// What stands in the output for a text that can't be addressed by 32-bit offsets.
 const TOO_LONG: &str = "[TEXT_TOO_LONG]";
@@ -33,8 +33,8 @@ pub struct Redacted {
 /// Working memory of a call. It holds text of the ticket while the call runs and is emptied at its end.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    view: String,
-    map: Vec<u32>,
+    pub(crate) view: String,
+    pub(crate) map: Vec<u32>,
     pub(crate) hits: Vec<Hit>,
     pub(crate) triggers: Triggers,
     pub(crate) barriers: Vec<(u32, u32)>,
@@ -62,22 +62,35 @@ impl Redactor {
             out.text.push_str(TOO_LONG);
             return;
         }
-        if view::is_needed(text) {
-            let Scratch { view: folded, map, .. } = &mut out.scratch;
-            view::build(text, folded, map);
-            let folded = std::mem::take(folded);
-            detect::run(&self.detectors, &folded, &mut out.scratch, &mut out.spans);
-            for span in &mut out.spans {
-                (span.start, span.end) = view::to_original(text, &out.scratch.map, span.start, span.end);
-            }
-            out.scratch.view = folded;
-            out.scratch.view.clear();
-        } else {
-            detect::run(&self.detectors, text, &mut out.scratch, &mut out.spans);
-        }
+        let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
         merge::merge(&mut out.spans, &self.policies);
         out.text.reserve(text.len() + out.spans.len() * 8);
         mask::write(text, &out.spans, &self.policies, &mut out.text);
+        if settle::is_needed(layered, &out.spans) {
+            self.settle(text, out);
+        }
+    }
+
+    /// Redacts again until nothing new is found.
+    fn settle(&self, text: &str, out: &mut Redacted) {
+        for _ in 0..settle::ROUNDS {
+            let redacted = std::mem::take(&mut out.text);
+            let length = |span: &Span| {
+                let mut one = String::new();
+                let value = &text[span.start as usize..span.end as usize];
+                let whole = Span { start: 0, end: value.len() as u32, ..*span };
+                mask::write(value, &[whole], &self.policies, &mut one);
+                one.len()
+            };
+            let Redacted { spans, scratch, .. } = out;
+            let more = settle::add_found(&self.detectors, (text, &redacted), spans, scratch, length);
+            if !more {
+                out.text = redacted;
+                return;
+            }
+            merge::merge(&mut out.spans, &self.policies);
+            mask::write(text, &out.spans, &self.policies, &mut out.text);
+        }
     }
 }
 

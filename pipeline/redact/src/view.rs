@@ -1,7 +1,8 @@
 //! The folded view: the text as a reader sees it, without the characters that hide values from matchers.
 //!
 //! Full-width forms and foreign decimal digits become ASCII, unusual spaces and dashes become ` ` and `-`, and
-//! characters without width are left out. Letters stay as they are. A map leads from each byte of the view to
+//! characters without width are left out. Letters stay as they are, except Cyrillic and Greek look-alikes in a word
+//! that has Latin letters as well (`аna@example.com` with a Cyrillic а), and mathematical ones. A map leads from each byte of the view to
 //! its byte in the original, so that spans found on the view can be reported on the original. Most texts hold
 //! none of these characters and are used as they are.
 
@@ -16,7 +17,8 @@ enum Fold {
 /// Lead bytes of UTF-8 sequences that can hold a character which is not kept.
 const FOLDABLE_LEAD: [bool; 256] = {
     let mut table = [false; 256];
-    let leads = [0xC2, 0xCD, 0xD9, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0];
+    let leads =
+        [0xC2, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD4, 0xD9, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF, 0xF0];
     let mut i = 0;
     while i < leads.len() {
         table[leads[i]] = true;
@@ -45,8 +47,54 @@ fn fold(c: char) -> Fold {
         '\u{966}'..='\u{96F}' => digit(0x966),
         '\u{9E6}'..='\u{9EF}' => digit(0x9E6),
         '\u{E50}'..='\u{E59}' => digit(0xE50),
+        '\u{2460}'..='\u{2468}' => Fold::To((c as u32 - 0x2460) as u8 + b'1'),
+        '\u{24EA}' => Fold::To(b'0'),
+        '\u{1D400}'..='\u{1D6A3}' => {
+            let letter = ((c as u32 - 0x1D400) % 52) as u8;
+            Fold::To(if letter < 26 { b'A' + letter } else { b'a' + letter - 26 })
+        }
         '\u{1D7CE}'..='\u{1D7FF}' => Fold::To(b'0' + ((c as u32 - 0x1D7CE) % 10) as u8),
         _ => Fold::Keep,
+    }
+}
+
+/// The Latin letter that a Cyrillic or Greek one looks like.
+fn look_alike(c: char) -> Option<u8> {
+    const PAIRS: &[(&str, &str)] = &[
+        ("аеорсухіјѕһԁԛԝкмт", "aeopcyxijshdqwkmt"),
+        ("АВЕКМНОРСТХІЈЅУ", "ABEKMHOPCTXIJSY"),
+        ("οανικρτυχ", "oavikptux"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
+    ];
+    PAIRS.iter().find_map(|(alike, latin)| {
+        alike.chars().position(|a| a == c).and_then(|at| latin.as_bytes().get(at).copied())
+    })
+}
+
+/// Folds the characters of one text in order, and knows of the word it is in whether it has Latin letters.
+#[derive(Default)]
+struct Folder {
+    word_end: usize,
+    is_latin: bool,
+}
+
+impl Folder {
+    fn fold(&mut self, bytes: &[u8], at: usize, c: char) -> Fold {
+        let folded = fold(c);
+        if folded != Fold::Keep || !matches!(c, '\u{370}'..='\u{52F}') {
+            return folded;
+        }
+        let Some(latin) = look_alike(c) else { return Fold::Keep };
+        if at >= self.word_end {
+            // A word is looked at once: the next look starts behind it.
+            let is_space = |b: &u8| *b <= b' ';
+            let start =
+                self.word_end + bytes[self.word_end..at].iter().rposition(is_space).map_or(0, |at| at + 1);
+            let end = at + bytes[at..].iter().position(is_space).unwrap_or(bytes.len() - at);
+            self.is_latin = bytes[start..end].iter().any(u8::is_ascii_alphabetic);
+            self.word_end = end;
+        }
+        if self.is_latin { Fold::To(latin) } else { Fold::Keep }
     }
 }
 
@@ -57,11 +105,12 @@ pub(crate) fn is_needed(text: &str) -> bool {
     }
     let bytes = text.as_bytes();
     let mut at = 0;
+    let mut folder = Folder::default();
     while let Some(found) = bytes[at..].iter().position(|&b| FOLDABLE_LEAD[usize::from(b)]) {
         let start = at + found;
         // A lead byte starts a character, so that slicing here is sound.
         let c = text[start..].chars().next().unwrap_or('\0');
-        if fold(c) != Fold::Keep {
+        if folder.fold(bytes, start, c) != Fold::Keep {
             return true;
         }
         at = start + c.len_utf8();
@@ -76,13 +125,14 @@ pub(crate) fn build(text: &str, view: &mut String, map: &mut Vec<u32>) {
     view.reserve(text.len());
     map.reserve(text.len());
     let bytes = text.as_bytes();
+    let mut folder = Folder::default();
     let mut kept_from = 0;
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&b| FOLDABLE_LEAD[usize::from(b)]) {
         let start = at + found;
         let c = text[start..].chars().next().unwrap_or('\0');
         at = start + c.len_utf8();
-        let folded = fold(c);
+        let folded = folder.fold(bytes, start, c);
         if folded == Fold::Keep {
             continue;
         }
@@ -122,6 +172,12 @@ mod tests {
     fn folds_what_hides_and_keeps_the_rest() {
         let (view, _) = folded("４１１１\u{200B}-1\u{A0}2–3 ü “q” ٤٢ 日本 ＠");
         assert_eq!(view, "4111-1 2-3 ü “q” 42 日本 @");
+    }
+
+    #[test]
+    fn look_alikes_are_folded_in_latin_words_only() {
+        let (view, _) = folded("аna@exаmple.com на почту Рarol 𝐚𝐛𝟏 ①②");
+        assert_eq!(view, "ana@example.com на почту Parol ab1 12");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Payment card numbers: Luhn checksum (ISO/IEC 7812-1 annex B), brand prefix and length.
 
+use super::ids::luhn;
 use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
 use super::{Sink, names};
 use crate::context::Context;
@@ -65,17 +66,82 @@ fn issued(digits: &[u8]) -> Option<Issued> {
     }
 }
 
-fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, b)| {
-            let digit = u32::from(b - b'0');
-            if i % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
-        })
-        .sum();
-    sum.is_multiple_of(10)
+/// Whether the digits are numbered as a brand usually does it.
+pub(super) fn is_usual(digits: &[u8]) -> bool {
+    (MIN..=MAX).contains(&digits.len()) && issued(digits) == Some(Issued::Usual)
+}
+
+/// Finds cards whose groups stand on several lines, or between marks that join nothing else: `4111_1111|1111·1111`.
+///
+/// Four figures of four digits in a column are as often a table, so that more than one line break needs a card word.
+pub(super) fn find_wrapped(context: Context<'_>, groups: &[Group], sink: &mut Sink<'_>) {
+    let mut done = 0;
+    for (i, group) in groups.iter().enumerate() {
+        let leads = matches!(context.bytes[group.start as usize], b'2'..=b'6' | b'9') && group.len() >= 4;
+        if (group.start as usize) < done || !leads || group.has(TAKEN) {
+            continue;
+        }
+        if let Some((end, score)) = wrapped_at(context, &groups[i..])
+            && sink.push(group.start as usize, end, names::CARD_WRAPPED, score)
+        {
+            done = end;
+        }
+    }
+}
+
+fn wrapped_at(context: Context<'_>, groups: &[Group]) -> Option<(usize, f32)> {
+    let bytes = context.bytes;
+    let start = groups[0].start as usize;
+    let mut digits = [0_u8; MAX];
+    let (mut len, mut lines, mut marks) = (0, 0, 0);
+    for (i, group) in groups.iter().enumerate().take(8) {
+        let (from, to) = (group.start as usize, group.end as usize);
+        if i > 0 {
+            let gap = &bytes[groups[i - 1].end as usize..from];
+            let (breaks, odd) = odd_gap(gap)?;
+            lines += breaks;
+            marks += odd;
+        }
+        digits.get_mut(len..len + to - from)?.copy_from_slice(&bytes[from..to]);
+        len += to - from;
+        let sizes_fit = lines == 1 && marks == 0 || groups[..=i].iter().all(|group| group.len() == 4);
+        let closes = lines + marks > 0
+            && len >= 14
+            && sizes_fit
+            && is_usual(&digits[..len])
+            && luhn(&digits[..len])
+            && !super::chars::word_at(bytes, to);
+        if closes {
+            let supported = context.has_before(start, Word::Card);
+            let is_reference = context.label(start, |_| false) == Some(Word::Reference)
+                || start > 0
+                    && (super::chars::is_word(bytes[start - 1])
+                        || b"#-_/.:=".contains(&bytes[start - 1]) && !supported)
+                || digits[..len].iter().all(|b| b == &digits[0]);
+            let plausible = supported || lines <= 1 && marks != 1 + lines;
+            return (plausible && !is_reference && !context.is_blocked(start, to))
+                .then_some((to, if supported { 0.95 } else { 0.7 }));
+        }
+    }
+    None
+}
+
+/// Line breaks and unusual marks of a gap between two groups; `None` if it can't stand inside of a card.
+fn odd_gap(gap: &[u8]) -> Option<(usize, usize)> {
+    let spaces = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\t' | b'>' | b'-'));
+    match gap {
+        [b' ' | b'-' | b'.'] => Some((0, 0)),
+        [b'_' | b'|' | b'/' | b',' | b'*' | b'+' | b'~' | b';']
+        | [b'\xC2', b'\xB7']
+        | [b' ', b'|' | b'-' | b'/' | b',', b' ']
+        | [b',', b' '] => Some((0, 1)),
+        _ if gap.len() <= 8 => {
+            let at = gap.iter().position(|&b| b == b'\n')?;
+            let before = gap[..at].strip_suffix(b"\r").unwrap_or(&gap[..at]);
+            (spaces(before) && spaces(&gap[at + 1..])).then_some((1, 0))
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn find(context: Context<'_>, cluster: &mut [Group], sink: &mut Sink<'_>) {

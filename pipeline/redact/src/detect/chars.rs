@@ -40,6 +40,11 @@ pub(super) fn starts_with(bytes: &[u8], at: usize, word: &str) -> bool {
     bytes.get(at..at + word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
 }
 
+/// Whether `bytes` ends with `word` in any ASCII case.
+pub(super) fn ends_with(bytes: &[u8], word: &str) -> bool {
+    bytes.len().checked_sub(word.len()).is_some_and(|at| starts_with(bytes, at, word))
+}
+
 /// The largest character boundary of `text` that is not behind `at`.
 pub(super) fn floor_boundary(text: &str, mut at: usize) -> usize {
     at = at.min(text.len());

@@ -40,7 +40,8 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         .iter()
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
         .find(|next| {
-            !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered) && next.word != hit.word
+            !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
+                && next.word != hit.word
         })
         .map_or(usize::MAX, |next| next.start as usize);
 

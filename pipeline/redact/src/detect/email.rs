@@ -47,10 +47,60 @@ pub(super) fn find(text: &str, ats: &[u32], sink: &mut Sink<'_>) {
     }
 }
 
+/// The longest address with a space behind each letter.
+const LETTERS: usize = 160;
+
+/// Finds addresses with a space between all characters: `a n a @ e x a m p l e . c o m`.
+pub(super) fn find_letters(text: &str, ats: &[u32], sink: &mut Sink<'_>) {
+    let bytes = text.as_bytes();
+    for &at in ats {
+        let at = at as usize;
+        let alone = |at: usize| bytes.get(at).is_some_and(|&b| is_local(b) || b == b'.');
+        let spaced = |at: usize| bytes.get(at) == Some(&b' ');
+        // One letter on either side, alone.
+        if at < 2 || !spaced(at - 1) || !spaced(at + 1) || !alone(at - 2) || !alone(at + 2) {
+            continue;
+        }
+        let mut start = at;
+        while start >= 2
+            && at - start < LETTERS
+            && spaced(start - 1)
+            && alone(start - 2)
+            && (start < 3 || !is_attached(bytes[start - 3]))
+        {
+            start -= 2;
+        }
+        let mut end = at + 1;
+        let mut dots = 0;
+        let mut since_dot = 0;
+        while end - at < LETTERS
+            && spaced(end)
+            && alone(end + 1)
+            && !bytes.get(end + 2).is_some_and(|&b| is_attached(b))
+        {
+            if bytes[end + 1] == b'.' {
+                (dots, since_dot) = (dots + 1, 0);
+            } else {
+                since_dot += 1;
+            }
+            end += 2;
+        }
+        if dots > 0 && since_dot >= 2 && start < at && !has_mask(&bytes[start..end]) {
+            sink.push(start, end, names::EMAIL_LETTERS, 0.85);
+        }
+    }
+}
+
+/// Part of a word, an address or a mask.
+fn is_attached(byte: u8) -> bool {
+    is_local(byte) || byte >= 0x80 || matches!(byte, b'@' | b'[' | b']')
+}
+
 /// Finds an address around a spelled `@`.
 pub(super) fn find_spelled(text: &str, hit: Hit, sink: &mut Sink<'_>) {
     let bytes = text.as_bytes();
-    let bracketed = bytes[hit.start as usize] != b' ';
+    // In other languages the word means nothing else: arroba, chiocciola.
+    let bracketed = !bytes[hit.start as usize..hit.end as usize].eq_ignore_ascii_case(b" at ");
     let local_end = skip_back(bytes, hit.start as usize, 2, |b| b == b' ');
     let domain_start = skip(bytes, hit.end as usize, 2, |b| b == b' ');
     let Some(domain) = domain(text, domain_start, true) else { return };
@@ -181,7 +231,7 @@ fn label_end(bytes: &[u8], mut at: usize, stop: usize) -> usize {
     at
 }
 
-const DOT_WORDS: &[&str] = &["dot", "punkt", "punto", "point", "ponto", "punt", "."];
+const DOT_WORDS: &[&str] = &["dot", "punkt", "punto", "point", "ponto", "punt", "d0t", "."];
 
 /// Reads a dot between two labels; tells where the next label starts and whether the dot was spelled.
 fn dot(bytes: &[u8], at: usize, allow_spelled: bool) -> Option<(usize, bool)> {

@@ -3,20 +3,25 @@
 //! A detector reports findings through [`Sink`] on the offsets of the text it was given. It must not look further
 //! than a bounded distance from its trigger unless it moves a cursor that never goes back: cost stays linear.
 
+mod address;
 mod card;
 mod chars;
 mod date;
 mod document;
 mod email;
 mod iban;
+mod ids;
 mod ip;
 pub(crate) mod names;
 mod numbers;
 mod phone;
 pub(crate) mod phone_rules;
 mod secret;
+mod spoken;
 mod ssn;
 mod url;
+
+pub(crate) use ids::Id;
 
 use crate::context::Context;
 use crate::kind::{Detector, PiiKind, Span};
@@ -92,6 +97,7 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     // First what needs no context. What it covers is no context for anything else.
     if sink.is_on(PiiKind::Email) {
         email::find(text, &triggers.ats, &mut sink);
+        email::find_letters(text, &triggers.ats, &mut sink);
     }
     if sink.is_on(PiiKind::UrlCredentials) && !triggers.colons.is_empty() {
         url::find(text, &triggers.colons, &mut sink);
@@ -114,7 +120,27 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     if sink.is_on(PiiKind::IpAddress) && !triggers.colons.is_empty() {
         ip::find_v6(context, &triggers.colons, &mut sink);
     }
+    let found = sink.spans.len();
+    let mut spoken = spoken::Cursor::default();
+    for (i, hit) in hits.iter().enumerate() {
+        match hit.word {
+            Word::Id(id) => ids::find_labelled(context, i, id, &mut sink),
+            Word::Digit => spoken::find(context, i, &mut spoken, &mut sink),
+            _ => {}
+        }
+    }
+    if sink.is_on(PiiKind::PaymentCard) {
+        card::find_wrapped(context, &triggers.groups, &mut sink);
+    }
+    if triggers.colons.len() >= 5 && sink.is_on(PiiKind::MacAddress) {
+        ids::find_mac(context, &triggers.colons, &mut sink);
+    }
     if !triggers.groups.is_empty() {
+        ids::find_shapes(context, &triggers.groups, &mut sink);
+        numbers::take(&sink.spans[found..], &mut triggers.groups);
+        if sink.is_on(PiiKind::Address) {
+            address::find(text, context, &mut triggers.groups, &mut sink);
+        }
         numbers::find(context, &mut triggers.groups, &mut sink);
     }
     for (i, hit) in hits.iter().enumerate() {

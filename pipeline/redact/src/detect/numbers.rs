@@ -6,7 +6,7 @@
 
 use super::{Sink, card, iban, ip, names, phone, ssn};
 use crate::context::Context;
-use crate::kind::PiiKind;
+use crate::kind::{PiiKind, Span};
 use crate::lexicon::Word;
 use crate::mask;
 use crate::scan::{GLUED_LEFT, GLUED_RIGHT, Group, NOT_A_NUMBER, TAKEN};
@@ -38,12 +38,23 @@ pub(super) fn find(context: Context<'_>, groups: &mut [Group], sink: &mut Sink<'
         if sink.is_on(PiiKind::PaymentCard) {
             card::find(context, cluster, sink);
         }
-        if sink.is_on(PiiKind::UsSsn) {
+        if sink.is_on(PiiKind::UsSsn) || sink.is_on(PiiKind::UsItin) {
             ssn::find(context, cluster, sink);
         }
         if sink.is_on(PiiKind::Phone) {
             phone::find(context, cluster, sink);
         }
+    }
+}
+
+/// Marks the groups inside of findings.
+pub(super) fn take(spans: &[Span], groups: &mut [Group]) {
+    for span in spans {
+        let from = groups.partition_point(|group| group.end <= span.start);
+        groups[from..]
+            .iter_mut()
+            .take_while(|group| group.start < span.end)
+            .for_each(|group| group.flags |= TAKEN);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Secrets: keys of known issuers by their format, private key blocks, bearer tokens, and values that are
 //! assigned to a word such as `password` or `api_key`.
 
-use super::chars::{ceil_boundary, floor_boundary, skip, skip_all, starts_with, word_before};
+use super::chars::{
+    ceil_boundary, ends_with, floor_boundary, skip, skip_all, skip_back, starts_with, word_before,
+};
 use super::{Sink, names};
 use crate::context::has_mask;
 use crate::lexicon::{Hit, Word};
@@ -84,6 +86,44 @@ pub(crate) const FORMATS: &[Format] = &[
     format("sq0csp-", 30, 64, base64url),
     format("EAACEdEose0cBA", 10, 251, alphanumeric),
     format("AGE-SECRET-KEY-1", 58, 58, upper),
+    format("ATATT3", 40, MANY, |b| base64url(b) || b == b'='),
+    format("ATCTT3", 40, MANY, |b| base64url(b) || b == b'='),
+    format("lin_api_", 32, 64, alphanumeric),
+    format("ntn_", 40, 64, alphanumeric),
+    format("PMAK-", 50, 70, base64url),
+    format("NRAK-", 27, 27, alphanumeric),
+    format("glsa_", 32, 64, |b| b.is_ascii_alphanumeric() || b == b'_'),
+    format("glc_", 32, MANY, |b| base64url(b) || b"+/=".contains(&b)),
+    format("hvs.", 24, MANY, base64url),
+    format("hvb.", 24, MANY, base64url),
+    format("dapi", 32, 34, |b| hex(b) || b == b'-'),
+    format("doo_v1_", 64, 64, hex),
+    format("dor_v1_", 64, 64, hex),
+    format("dckr_pat_", 20, 64, base64url),
+    format("shpca_", 32, 32, hex),
+    format("shppa_", 32, 32, hex),
+    format("sq0atp-", 20, 64, base64url),
+    format("EAAA", 60, 64, base64url),
+    format("EAAB", 100, MANY, alphanumeric),
+    format("HRKU-", 36, 64, base64url),
+    format("dp.pt.", 40, 64, alphanumeric),
+    format("pscale_tkn_", 30, 64, base64url),
+    format("sk-svcacct-", 20, MANY, base64url),
+    format("sk-or-v1-", 60, 70, hex),
+    format("gsk_", 48, 64, alphanumeric),
+    format("sbp_", 40, 44, hex),
+    format("rubygems_", 48, 48, hex),
+    format("pul-", 40, 40, hex),
+    format("sntrys_", 40, MANY, |b| base64url(b) || b"+/=".contains(&b)),
+    format("sl.", 60, MANY, base64url),
+    format("key-", 32, 32, hex),
+    format("tfp_", 40, 64, base64url),
+    format("figd_", 40, 64, base64url),
+    format("xai-", 60, 100, alphanumeric),
+    format("r8_", 37, 37, alphanumeric),
+    format("phc_", 40, 64, alphanumeric),
+    format("AKCp", 69, 69, alphanumeric),
+    format("CFPAT-", 40, 64, base64url),
 ];
 
 /// How far the text has been read for secrets. What was read as one value is not read again as another, which
@@ -201,7 +241,133 @@ enum Joint {
     Verb,
 }
 
-const VERBS: &[&str] = &["is", "was", "ist", "lautet", "war", "es", "est", "é", "è", "era", "und", "to"];
+const VERBS: &[&str] = &[
+    "is set to",
+    "is now",
+    "is",
+    "was",
+    "ist jetzt",
+    "ist",
+    "lautet",
+    "war",
+    "es",
+    "est",
+    "é",
+    "è",
+    "era",
+    "und",
+    "to",
+    "were",
+    "are",
+    "sind",
+    "son",
+    "sont",
+    "são",
+    "sono",
+    "zijn",
+    "jest",
+    "should be",
+    "would be",
+    "será",
+    "sera",
+    "=",
+    "reads",
+];
+
+/// Whose password it is, in the languages of the lexicon.
+const OWNERS: &[&str] = &[
+    "my", "mein", "meine", "mi", "mon", "minha", "mia", "mijn", "our", "unser", "your", "the", "das", "la",
+    "le", "a", "het", "account", "wifi", "login",
+];
+
+/// What people say about passwords that is none.
+const SAID_OF_PASSWORDS: &[&str] = &[
+    "right",
+    "valid",
+    "fine",
+    "strong",
+    "secure",
+    "weak",
+    "short",
+    "simple",
+    "lost",
+    "known",
+    "public",
+    "secret",
+    "unsafe",
+    "there",
+    "here",
+    "different",
+    "gone",
+    "broken",
+    "active",
+    "inactive",
+    "okay",
+    "visible",
+    "present",
+    "always",
+    "never",
+    "still",
+    "again",
+    "today",
+    "yesterday",
+    "tomorrow",
+    "below",
+    "above",
+    "attached",
+    "richtig",
+    "korrekt",
+    "sicher",
+    "gültig",
+    "ungültig",
+    "unsicher",
+    "unbekannt",
+    "bekannt",
+    "gleich",
+    "falsch",
+    "correcta",
+    "segura",
+    "débil",
+    "válida",
+    "inválida",
+    "correct",
+    "faux",
+    "bonne",
+    "mauvais",
+    "perdu",
+    "inconnu",
+    "valide",
+    "invalide",
+    "correta",
+    "errada",
+    "forte",
+    "fraca",
+    "sbagliata",
+    "corretta",
+    "giusta",
+    "verkeerd",
+    "juist",
+    "onjuist",
+    "geheim",
+    "kwijt",
+    "ready",
+    "clear",
+    "enough",
+    "required",
+    "alphanumeric",
+    "numeric",
+    "sensitive",
+    "private",
+    "encrypted",
+    "temporary",
+    "permanent",
+    "default",
+    "unique",
+    "everything",
+    "nothing",
+    "something",
+    "optional",
+];
 
 /// The longest value that is looked at. Longer ones are taken whole if their start is accepted.
 const VALUE_MAX: usize = 256;
@@ -239,6 +405,13 @@ fn assigned(text: &str, hit: Hit, cursor: &mut Cursor, sink: &mut Sink<'_>) {
     let value = &bytes[start..end];
     let detector = match hit.word {
         Word::Password if is_password(bytes, start, end, joint, quote.is_some()) => names::PASSWORD,
+        Word::Password
+            if joint == Joint::Verb
+                && quote.is_none()
+                && is_password_in_prose(bytes, hit.start as usize, start, end) =>
+        {
+            names::PASSWORD_PROSE
+        }
         Word::Token if is_token(value) => names::HIGH_ENTROPY,
         Word::Pin if (3..=8).contains(&value.len()) && value.iter().all(u8::is_ascii_digit) => names::PIN,
         _ => return,
@@ -350,6 +523,30 @@ fn is_password(bytes: &[u8], start: usize, end: usize, joint: Joint, quoted: boo
         Joint::Colon => value.len() >= 6 && bytes.get(end).is_none_or(|b| matches!(b, b'\n' | b'\r')),
         Joint::Verb => false,
     }
+}
+
+/// "my password is sunshine." A word that closes a sentence about somebody's own password is the password, unless it is
+/// what people say about passwords.
+fn is_password_in_prose(bytes: &[u8], word: usize, start: usize, end: usize) -> bool {
+    let owner = skip_back(bytes, word, 1, |b| b == b' ');
+    let owner_start = skip_back(bytes, owner, 8, |b| b.is_ascii_alphabetic());
+    let is_own = OWNERS.iter().any(|own| bytes[owner_start..owner].eq_ignore_ascii_case(own.as_bytes()));
+    let closes = match bytes.get(end) {
+        None | Some(b'\n' | b'\r' | b',' | b';') => true,
+        Some(b'.' | b'!') => bytes.get(end + 1).is_none_or(u8::is_ascii_whitespace),
+        _ => false,
+    };
+    let value = &bytes[start..end];
+    let said = |word: &&str| value.eq_ignore_ascii_case(word.as_bytes());
+    let inflected = ["ed", "ing", "able", "ly", "ten", "iert", "ado", "ada", "ido", "ida", "ato", "ata"];
+    is_own
+        && closes
+        && (5..=40).contains(&value.len())
+        && value.iter().all(|&b| b.is_ascii_alphanumeric() || b >= 0x80)
+        && !NO_PASSWORDS.iter().any(said)
+        && !SAID_OF_PASSWORDS.iter().any(said)
+        && !inflected.iter().any(|tail| ends_with(value, tail))
+        && !has_mask(value)
 }
 
 /// `********`, `xxxxxx`, `<password>`, `${PASSWORD}`, `%s`
