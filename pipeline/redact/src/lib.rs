@@ -37,6 +37,7 @@
 mod config;
 mod context;
 mod detect;
+pub mod eval;
 mod kind;
 mod lexicon;
 mod mask;
