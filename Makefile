@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench fmt lint doctor clean tools deny
+.PHONY: help setup build demo test bench bench-redact fmt lint doctor clean tools deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Flags for the command that a target runs: make demo ARGS="--for 60s"
@@ -11,8 +11,8 @@ ARGS ?=
 DENY_VERSION := 0.20.2
 
 help: ## Show this
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
-		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
+		| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: tools ## Install what is missing and fetch Kafka and the ClickHouse engine
 	cargo build --bins
@@ -38,6 +38,10 @@ bench: tools ## Measure stages, throughput, soak, webhooks, latency (ARGS="throu
 	@# What the stages allocate: counted in a test, which also holds it to that.
 	cargo build --bins
 	cargo test --quiet -p deskstream-pipeline --test allocations -- --nocapture
+
+bench-redact: tools ## Measure redaction beside Microsoft Presidio (DATA="a.jsonl b.jsonl", or a generated sample)
+	cargo build --release --bin deskstream
+	@scripts/bench-redact.sh
 
 fmt: ## Format the code
 	cargo fmt --all

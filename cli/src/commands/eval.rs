@@ -1,6 +1,7 @@
 //! `deskstream eval`: measures a model on labelled text.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
+use super::eval_redact;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -15,7 +16,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Reads the same JSON lines as `train`. Sets whose labels are coarser than the model's count any of the
 /// labels that the label map lists as right.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+
     /// JSON lines files, or folders of them.
     #[arg(long, num_args = 1.., value_name = "PATH", required = true)]
     data: Vec<PathBuf>,
@@ -33,12 +38,22 @@ pub struct Args {
     json: bool,
 }
 
+/// What else can be measured.
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Measure redaction on span-labelled text.
+    Redact(eval_redact::Args),
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// If the model or the data can't be read, or no text has a label.
 #[allow(clippy::needless_pass_by_value, reason = "every command takes its arguments this way")]
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Part::Redact(args)) = &args.part {
+        return eval_redact::run(args);
+    }
     let analyzer = match &args.model {
         Some(path) => Analyzer::open(path).with_context(|| format!("opening model {}", path.display()))?,
         None => Analyzer::shipped().context("opening the built-in model")?,

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod eval_redact;
 pub mod import;
 pub mod migrate;
 pub mod redact;

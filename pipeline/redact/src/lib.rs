@@ -40,6 +40,7 @@ mod config;
 mod context;
 mod decode;
 mod detect;
+pub mod eval;
 mod kind;
 mod layers;
 mod lexicon;

