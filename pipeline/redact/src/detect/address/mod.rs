@@ -158,6 +158,9 @@ fn english_name(text: &str, start: usize) -> Option<usize> {
     let mut best = None;
     for i in 0..WORDS {
         let word_end = skip(bytes, at, 32, in_name);
+        // A rule of dashes is no part of a name.
+        let word_end =
+            bytes[at..word_end].windows(2).position(|pair| pair == b"--").map_or(word_end, |n| at + n);
         if word_end == at || word_end - start > STREET {
             break;
         }

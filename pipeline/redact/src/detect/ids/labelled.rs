@@ -278,7 +278,11 @@ fn try_form(context: Context<'_>, from: usize, start: usize, form: &Form, sink: 
                 id[len] = b.to_ascii_uppercase();
                 len += 1;
                 at += 1;
-                if form.len.contains(&len) && ends(bytes, at) && (form.check)(&id[..len]) {
+                if form.len.contains(&len)
+                    && ends(bytes, at)
+                    && (form.check)(&id[..len])
+                    && !context.is_blocked(from, at)
+                {
                     best = Some(at);
                 }
             }
@@ -299,7 +303,7 @@ fn try_form(context: Context<'_>, from: usize, start: usize, form: &Form, sink: 
     {
         return false;
     }
-    best.is_some_and(|end| !context.is_blocked(from, end) && sink.push(start, end, form.detector, form.score))
+    best.is_some_and(|end| sink.push(start, end, form.detector, form.score))
 }
 
 /// Whether nothing but words that lead to a value stand between its name and it.
