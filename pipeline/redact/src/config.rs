@@ -61,6 +61,9 @@ pub enum ConfigError {
     /// A score outside 0..=1.
     #[error("`min_score` is {0}, expected a number from 0 to 1")]
     MinScore(f32),
+    /// The model of named entities can't be used.
+    #[error(transparent)]
+    Entities(#[from] crate::EntityModelError),
 }
 
 impl RedactConfig {

@@ -32,11 +32,19 @@ pub enum PiiKind {
     Passport,
     /// Driving licence number.
     DrivingLicence,
+    /// Name of a natural person.
+    Person,
+    /// Name of a company, authority or club.
+    Organization,
+    /// City, region or country.
+    Location,
+    /// Postal address, or a part of one that leads to a door.
+    Address,
 }
 
 impl PiiKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Email,
         Self::Phone,
         Self::PaymentCard,
@@ -48,6 +56,10 @@ impl PiiKind {
         Self::DateOfBirth,
         Self::Passport,
         Self::DrivingLicence,
+        Self::Person,
+        Self::Organization,
+        Self::Location,
+        Self::Address,
     ];
 
     /// The stable name, as it stands in masks, in configuration and in the audit trail.
@@ -65,6 +77,10 @@ impl PiiKind {
             Self::DateOfBirth => "DATE_OF_BIRTH",
             Self::Passport => "PASSPORT",
             Self::DrivingLicence => "DRIVING_LICENCE",
+            Self::Person => "PERSON",
+            Self::Organization => "ORGANIZATION",
+            Self::Location => "LOCATION",
+            Self::Address => "ADDRESS",
         }
     }
 
@@ -96,6 +112,7 @@ impl PiiKind {
             Self::DateOfBirth => 3,
             Self::IpAddress => 2,
             Self::Phone => 1,
+            Self::Person | Self::Organization | Self::Location | Self::Address => 0,
         }
     }
 

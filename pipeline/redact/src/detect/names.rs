@@ -37,6 +37,11 @@ detectors! {
     BIRTH_DATE = "birth_date", DateOfBirth, "calendar date beside a birth word";
     PASSPORT = "passport_number", Passport, "document number behind a passport word";
     DRIVING_LICENCE = "driving_licence_number", DrivingLicence, "document number behind a licence word";
+    ENTITY_PERSON = "entity_person", Person, "tagged by the entity model";
+    ENTITY_ORGANIZATION = "entity_organization", Organization, "tagged by the entity model";
+    ENTITY_LOCATION = "entity_location", Location, "tagged by the entity model";
+    ENTITY_ADDRESS = "entity_address", Address, "tagged by the entity model";
+    TICKET_NAME = "ticket_name", Person, "a name that the ticket itself reveals: requester, agent, e-mail address, signature";
 }
 
 #[cfg(test)]
