@@ -38,6 +38,10 @@ pub struct Args {
     #[arg(long)]
     hold_out: bool,
 
+    /// Shift of log-odds against "no entity": more finds more, and marks more that is none.
+    #[arg(long, default_value_t = 2.0)]
+    bias: f32,
+
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -66,6 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         measure: sources(&args.measure)?,
         generated: args.generated,
         epochs: args.epochs,
+        bias: args.bias,
         hold_out: args.hold_out,
         seed: args.seed,
     })?;

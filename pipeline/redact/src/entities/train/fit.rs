@@ -37,7 +37,13 @@ fn log_sum(values: &[f32; TAGS]) -> f32 {
     top + values.iter().map(|v| (v - top).exp()).sum::<f32>().ln()
 }
 
-pub(super) fn fit(examples: &[Example], words: &Words, epochs: usize, random: &mut Random) -> Weights {
+pub(super) fn fit(
+    examples: &[Example],
+    words: &Words,
+    epochs: usize,
+    bias: f32,
+    random: &mut Random,
+) -> Weights {
     let shift = 32 - ROWS;
     let size = TAGS << ROWS;
     let mut chain = Chain {
@@ -104,6 +110,10 @@ pub(super) fn fit(examples: &[Example], words: &Words, epochs: usize, random: &m
     let small = |w: f32| (w * SCALE).round().clamp(-30_000.0, 30_000.0) as i16;
     let rows = chain.weights.iter().map(|w| (w * SCALE).round().clamp(-127.0, 127.0) as i8).collect();
     debug_assert!(LANES >= TAGS);
+    for row in &mut chain.transitions {
+        row[0] -= bias;
+    }
+    chain.starts[0] -= bias;
     Weights {
         rows,
         transitions: chain.transitions.map(|row| row.map(small)),

@@ -57,6 +57,8 @@ pub struct Options {
     pub epochs: usize,
     /// Leaves every fifth template (by `template_id`) out of training and measures on it.
     pub hold_out: bool,
+    /// How much more a missed name costs than a false mark, as a shift of log-odds against "no entity".
+    pub bias: f32,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -97,7 +99,7 @@ pub fn train(options: &Options) -> Result<Trained, TrainError> {
     measured.push(("generated, same templates and lists".into(), own));
     examples.extend(generated);
     let words = word_table(&lists, &examples);
-    let weights = fit::fit(&examples, &words, options.epochs, &mut random);
+    let weights = fit::fit(&examples, &words, options.epochs, options.bias, &mut random);
     let file = EntityModel::write(&words, fit::ROWS, &weights.rows, &weights.transitions, &weights.starts);
     let model = EntityModel::from_bytes(file.clone())?;
     let figures: Vec<Figures> =
