@@ -174,7 +174,8 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
         past_ms: millis(config.past_limit),
         key_patience_ms: millis(KEY_PATIENCE),
     };
-    let redactor = Redactor::new(&RedactConfig::default())?;
+    let entities = process.config.pipeline.find_names;
+    let redactor = Redactor::new(&RedactConfig { entities, ..RedactConfig::default() })?;
     let shared = Arc::new(Shared::new(process, redactor, analyzer, limits));
 
     let Communication { builders, threads, lost } = options.communication(process, part)?;

@@ -42,6 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     type_map: Option<PathBuf>,
 
+    /// Don't look for people, organisations, places and free-form addresses.
+    #[arg(long)]
+    no_names: bool,
+
     /// Findings that score below this don't count, 0 to 1.
     #[arg(long, value_name = "SCORE", conflicts_with = "predictions")]
     min_score: Option<f32>,
@@ -165,7 +169,11 @@ fn from_file(path: &Path, records: &[Record]) -> anyhow::Result<Vec<Vec<Label>>>
 
 fn ours(args: &Args, records: &[Record]) -> anyhow::Result<(Vec<Vec<Label>>, Speed)> {
     let default = RedactConfig::default();
-    let config = RedactConfig { min_score: args.min_score.unwrap_or(default.min_score), ..default };
+    let config = RedactConfig {
+        min_score: args.min_score.unwrap_or(default.min_score),
+        entities: !args.no_names,
+        ..default
+    };
     let redactor = Redactor::new(&config)?;
     let mut out = Redacted::default();
     let predictions: Vec<Vec<Label>> = records

@@ -13,4 +13,5 @@ pub mod registry;
 pub mod run;
 pub mod samples;
 pub mod train;
+mod train_entities;
 pub mod validate;

@@ -42,6 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     phone_regions: Option<Vec<String>>,
 
+    /// Don't look for people, organisations, places and free-form addresses: only what has a form of its own.
+    #[arg(long)]
+    no_names: bool,
+
     /// Drop findings that score below this, 0 to 1.
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f32>,
@@ -93,6 +97,7 @@ fn config(args: &Args) -> RedactConfig {
             .flat_map(|(policy, kinds)| kinds.iter().map(move |&kind| (kind, policy)))
             .collect(),
         phone_regions: args.phone_regions.clone().unwrap_or(default.phone_regions),
+        entities: !args.no_names,
         min_score: args.min_score.unwrap_or(default.min_score),
     }
 }

@@ -19,7 +19,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// urgency, sentiment and industry, or by the label map from the fields of known public sets. The result is
 /// the same to the byte for the same data and seed.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// Another model than that of analysis.
+    #[command(subcommand)]
+    model: Option<Model>,
+
     /// JSON lines files, or folders of them.
     #[arg(long, num_args = 1.., value_name = "PATH", required = true)]
     data: Vec<PathBuf>,
@@ -58,12 +63,22 @@ pub struct Args {
     dump_split: Option<PathBuf>,
 }
 
+/// Other models.
+#[derive(Debug, clap::Subcommand)]
+enum Model {
+    /// Train the model that finds people, organisations, places and addresses.
+    Entities(super::train_entities::Args),
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// If data can't be read, a head can't be fitted, or the result can't be written.
 #[allow(clippy::needless_pass_by_value, reason = "every command takes its arguments this way")]
 pub fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Model::Entities(args)) = &args.model {
+        return super::train_entities::run(args);
+    }
     let mut config = Config::new(args.data.clone(), args.seed);
     config.measure.clone_from(&args.measure);
     config.name.clone_from(&args.name);

@@ -90,11 +90,17 @@ pub enum PiiKind {
     Address,
     /// Postal code by itself.
     PostalCode,
+    /// Name of a natural person.
+    Person,
+    /// Name of a company, authority or club.
+    Organization,
+    /// City, region or country.
+    Location,
 }
 
 impl PiiKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::Email,
         Self::Phone,
         Self::PaymentCard,
@@ -135,6 +141,9 @@ impl PiiKind {
         Self::GpsCoordinates,
         Self::Address,
         Self::PostalCode,
+        Self::Person,
+        Self::Organization,
+        Self::Location,
     ];
 
     /// The stable name, as it stands in masks, in configuration and in the audit trail.
@@ -181,6 +190,9 @@ impl PiiKind {
             Self::GpsCoordinates => "GPS_COORDINATES",
             Self::Address => "ADDRESS",
             Self::PostalCode => "POSTAL_CODE",
+            Self::Person => "PERSON",
+            Self::Organization => "ORGANIZATION",
+            Self::Location => "LOCATION",
         }
     }
 
@@ -258,6 +270,7 @@ impl PiiKind {
             Self::DateOfBirth | Self::GpsCoordinates | Self::Address => 3,
             Self::IpAddress | Self::MacAddress | Self::PostalCode => 2,
             Self::Phone => 1,
+            Self::Person | Self::Organization | Self::Location => 0,
         }
     }
 

@@ -41,6 +41,15 @@ pub(crate) fn starts_at(bytes: &[u8], at: usize) -> bool {
         })
 }
 
+/// The end of the mask of this crate that starts at `at`.
+pub(crate) fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
+    if !starts_at(bytes, at) {
+        return None;
+    }
+    let limit = bytes.len().min(at + LONGEST);
+    bytes[at..limit].iter().position(|&b| b == b']').map(|n| at + n + 1)
+}
+
 /// Whether a mask of this crate ends directly before `at`.
 ///
 /// Matchers treat a mask beside a candidate as a letter: something stood there that was attached to it. So

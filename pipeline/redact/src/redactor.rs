@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{ConfigError, Policy, RedactConfig};
 use crate::detect::Detectors;
+use crate::entities::{self, EntityModel, EntityModelError, Reach, TicketNames};
 use crate::kind::{PiiKind, Span};
 use crate::lexicon::Hit;
 use crate::scan::Triggers;
@@ -17,6 +18,8 @@ const TOO_LONG: &str = "[TEXT_TOO_LONG]";
 #[derive(Clone)]
 pub struct Redactor {
     detectors: Arc<Detectors>,
+    entities: Option<Arc<EntityModel>>,
+    min_score: f32,
     policies: [Policy; PiiKind::ALL.len()],
 }
 
@@ -27,6 +30,8 @@ pub struct Redacted {
     pub text: String,
     /// The findings, sorted and disjoint, as offsets into the original text.
     pub spans: Vec<Span>,
+    /// How much of the text reached the entity model.
+    pub reach: Reach,
     scratch: Scratch,
 }
 
@@ -38,6 +43,7 @@ pub(crate) struct Scratch {
     pub(crate) hits: Vec<Hit>,
     pub(crate) triggers: Triggers,
     pub(crate) barriers: Vec<(u32, u32)>,
+    entities: entities::Scratch,
 }
 
 impl Redactor {
@@ -46,16 +52,45 @@ impl Redactor {
     /// # Errors
     /// If a phone region is unknown, a policy can't apply to its kind, or the score is out of range.
     pub fn new(config: &RedactConfig) -> Result<Self, ConfigError> {
+        Self::build(config, EntityModel::shipped)
+    }
+
+    /// Like [`new`](Self::new), with another model of named entities than the shipped one.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_model(config: &RedactConfig, model: EntityModel) -> Result<Self, ConfigError> {
+        Self::build(config, || Ok(model))
+    }
+
+    fn build(
+        config: &RedactConfig,
+        model: impl FnOnce() -> Result<EntityModel, EntityModelError>,
+    ) -> Result<Self, ConfigError> {
         let policies = config.policy_table()?;
         let enabled = policies.map(|policy| policy != Policy::Off);
-        let detectors = Detectors::new(enabled, config.regions()?, config.checked_min_score()?);
-        Ok(Self { detectors: Arc::new(detectors), policies })
+        let min_score = config.checked_min_score()?;
+        let detectors = Detectors::new(enabled, config.regions()?, min_score);
+        let named = [PiiKind::Person, PiiKind::Organization, PiiKind::Location, PiiKind::Address];
+        let wanted = config.entities && named.iter().any(|kind| enabled[kind.index()]);
+        let entities = if wanted { Some(Arc::new(model()?)) } else { None };
+        Ok(Self { detectors: Arc::new(detectors), entities, min_score, policies })
     }
 
     /// Redacts `text` into `out`, whose former content is cleared.
     ///
     /// A text longer than `u32::MAX` bytes can't be addressed by spans; it is replaced as a whole.
     pub fn redact(&self, text: &str, out: &mut Redacted) {
+        self.run(text, None, out);
+    }
+
+    /// Redacts a field of a ticket whose people are known; adds the people that it finds to `names`.
+    pub fn redact_with(&self, text: &str, names: &mut TicketNames, out: &mut Redacted) {
+        self.run(text, Some(names), out);
+    }
+
+    fn run(&self, text: &str, names: Option<&mut TicketNames>, out: &mut Redacted) {
+        out.reach = Reach::default();
         out.text.clear();
         out.spans.clear();
         if u32::try_from(text.len()).is_err() {
@@ -63,6 +98,7 @@ impl Redactor {
             return;
         }
         let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
+        self.entities(text, names, out);
         merge::merge(&mut out.spans, &self.policies);
         out.text.reserve(text.len() + out.spans.len() * 8);
         mask::write(text, &out.spans, &self.policies, &mut out.text);
@@ -91,6 +127,14 @@ impl Redactor {
             merge::merge(&mut out.spans, &self.policies);
             mask::write(text, &out.spans, &self.policies, &mut out.text);
         }
+    }
+
+    fn entities(&self, text: &str, names: Option<&mut TicketNames>, out: &mut Redacted) {
+        let Some(model) = &self.entities else { return };
+        let enabled = self.policies.map(|policy| policy != Policy::Off);
+        let Redacted { spans, scratch, .. } = out;
+        out.reach =
+            entities::find(model, text, &enabled, self.min_score, names, &mut scratch.entities, spans);
     }
 }
 

@@ -39,7 +39,7 @@ const EACH: usize = 200;
 
 /// False findings in `EACH` fillings of every form.
 fn false_findings(forms: &[&str]) -> (usize, Vec<String>) {
-    let redactor = Redactor::new(&RedactConfig::default()).unwrap();
+    let redactor = Redactor::new(&RedactConfig::structured()).unwrap();
     let mut out = Redacted::default();
     let mut digits = Digits(7);
     let (mut count, mut shown) = (0, Vec::new());

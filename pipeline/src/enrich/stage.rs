@@ -3,7 +3,7 @@
 use super::tally::BatchTally;
 use crate::source::RawRecord;
 use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
-use deskstream_redact::{Redacted, Redactor};
+use deskstream_redact::{Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::{OpenError, Vault};
 use deskstream_schemas::{
@@ -93,6 +93,7 @@ impl Shared {
 pub struct Enricher {
     shared: Arc<Shared>,
     redacted: Redacted,
+    names: TicketNames,
     scratch: Scratch,
     /// Since when an event waits for its key, and keys no longer waited for.
     waiting_since: Option<i64>,
@@ -105,6 +106,7 @@ impl Enricher {
         Self {
             shared,
             redacted: Redacted::default(),
+            names: TicketNames::default(),
             scratch: Scratch::default(),
             waiting_since: None,
             given_up: HashSet::new(),
@@ -241,8 +243,14 @@ impl Enricher {
             notes.push(Text::Borrowed("empty-text"));
         }
         let (mut spans, mut redactions) = (Vec::new(), BTreeMap::new());
+        self.names.clear();
+        content.requester_name.iter().for_each(|name| self.names.add_name(name));
+        content.requester_email.iter().for_each(|address| self.names.add_email(address));
+        // The body reveals names that the subject may repeat, but spans are told in the order of the fields.
+        let mut body_spans = Vec::new();
+        let body = self.redact(SpanField::Body, body, &mut body_spans, &mut redactions);
         let subject = self.redact(SpanField::Subject, subject, &mut spans, &mut redactions);
-        let body = self.redact(SpanField::Body, body, &mut spans, &mut redactions);
+        spans.append(&mut body_spans);
         let tags = content
             .tags
             .iter()
@@ -293,7 +301,7 @@ impl Enricher {
         spans: &mut Vec<Span>,
         redactions: &mut BTreeMap<Text, i32>,
     ) -> String {
-        self.shared.redactor.redact(text, &mut self.redacted);
+        self.shared.redactor.redact_with(text, &mut self.names, &mut self.redacted);
         for span in &self.redacted.spans {
             let kind = Text::Borrowed(span.kind.as_str());
             *redactions.entry(kind.clone()).or_default() += 1;

@@ -128,6 +128,7 @@ pub struct PipelineConfig {
     pub future_limit: Duration,
     #[serde(with = "humantime_serde")]
     pub past_limit: Duration,
+    pub find_names: bool,
     pub model: Option<PathBuf>,
 }
 

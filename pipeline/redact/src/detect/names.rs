@@ -73,6 +73,11 @@ detectors! {
     EMAIL_LETTERS = "email_letters", Email, "address with a space behind each letter";
     PASSWORD_PROSE = "password_prose", Secret, "word that closes a sentence about a password";
     DRIVING_LICENCE = "driving_licence_number", DrivingLicence, "document number behind a licence word";
+    ENTITY_PERSON = "entity_person", Person, "tagged by the entity model";
+    ENTITY_ORGANIZATION = "entity_organization", Organization, "tagged by the entity model";
+    ENTITY_LOCATION = "entity_location", Location, "tagged by the entity model";
+    ENTITY_ADDRESS = "entity_address", Address, "tagged by the entity model";
+    TICKET_NAME = "ticket_name", Person, "a name that the ticket itself reveals: requester, agent, e-mail address, signature";
 }
 
 #[cfg(test)]

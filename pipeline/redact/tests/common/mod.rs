@@ -10,7 +10,7 @@ pub fn check(kind: PiiKind, cases: &[&str]) {
 
 /// Like [`check`], each case with a kind of its own.
 pub fn check_each(cases: &[(PiiKind, String)]) {
-    let redactor = Redactor::new(&RedactConfig::default()).unwrap();
+    let redactor = Redactor::new(&RedactConfig::structured()).unwrap();
     let mut out = Redacted::default();
     let mut failures = Vec::new();
     for (kind, case) in cases {

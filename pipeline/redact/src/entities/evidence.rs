@@ -1,0 +1,129 @@
+//! What the words of an entity must show beyond the tagger's opinion.
+//!
+//! The tagger was taught to rather mark too much than too little, and technical text (`epoch 1717755750`, `line 694,
+//! column 32`, `kernel 5.16`) is unlike anything that it was taught. A name is written like one or known as one, and has
+//! no figures in it; an address has a figure, and a word that is written like a name or leads to a door.
+
+use super::tagger::{self, Entity};
+use super::token::{Shape, Token, short};
+use super::words::{Hasher, flag};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// Tokens before an entity in which words such as `name` or `Mr` vouch for a name that nobody knows.
+const REACH: usize = 2;
+
+/// The score of what the tagger marks only because it was taught to rather mark too much.
+const DOUBTFUL: f32 = 0.5;
+
+/// Marks between what is left of an address and what was found of it.
+const BESIDE: usize = 2;
+
+/// More digits than a house or a founding year has.
+const LONG_FIGURE: usize = 4;
+
+/// Words of technical text and of commerce that stand where names do, beside a figure or a code.
+const TECHNICAL: &str = "line column col row rows page step port ports asset batch serial kernel voucher coupon shares \
+    epoch shipment parcel order commande bestellung pedido ordine bestelling sku ean upc gtin isbn iso rfc mtu ttl gb mb \
+    kb tb gib mib kib mbit gbit ghz mhz khz dpi fps rpm dhl ups usps gls dpd hermes fedex model modell modelo modello part \
+    item ticket case invoice rechnung facture factura fattura fatura week woche semaine semana settimana version release \
+    build commit branch sha md5 checksum hash token session request error code exit status http https tcp udp dns api url \
+    json xml csv pdf sql cpu gpu ram ssd hdd usb hdmi wifi lan vpn ip mac id uid uuid guid pid timeout retry attempt thread \
+    worker node pod cluster region zone bucket queue topic partition offset table index slot rack floor level stage phase \
+    test unit color colour size option channel track chapter section figure table appendix question answer";
+
+static UNNAMED: LazyLock<HashSet<u32>> = LazyLock::new(|| {
+    let hash = |word: &str| {
+        let mut hasher = Hasher::new();
+        word.bytes().for_each(|byte| hasher.push(byte));
+        short(hasher.finish())
+    };
+    TECHNICAL.split_whitespace().map(hash).collect()
+});
+
+/// An abbreviation is written in capitals, too.
+const ABBREVIATION: usize = 4;
+
+/// Whether the tokens `from..to` may be an entity of this kind.
+pub(super) fn supports(found: &Entity, tokens: &[Token]) -> bool {
+    let &Entity { from, to, kind, score } = found;
+    let entity = &tokens[from..to];
+    let words = || entity.iter().filter(|token| token.shape.is_word());
+    let figures = || entity.iter().filter(|token| is_figure(token.shape));
+    let written_or_known = |flags: u16| {
+        words().any(|word| {
+            !is_unnamed(*word) && (is_written_like_a_name(*word) || word.has(flags)) && !is_polite(*word)
+        })
+    };
+    match kind {
+        tagger::PERSON => {
+            figures().next().is_none()
+                && !words().any(|word| is_everyday(*word))
+                && (score > DOUBTFUL
+                    || words().any(|word| word.shape != Shape::LOWER || word.has(flag::FIRST)))
+                && words().any(|word| is_name(*word) || (is_vouched_for(tokens, from) && !is_common(*word)))
+        }
+        tagger::ORGANIZATION => {
+            figures().all(|figure| figure.len() <= LONG_FIGURE)
+                && figures().count() < words().count().max(1)
+                && written_or_known(flag::COMPANY)
+        }
+        tagger::LOCATION => figures().next().is_none() && written_or_known(flag::PLACE | flag::COUNTRY),
+        // What is left of an address that another detector has found in part stands beside its finding.
+        tagger::ADDRESS => {
+            let beside = |at: Option<usize>| {
+                at.and_then(|at| tokens.get(at)).is_some_and(|token| token.shape == Shape::COVERED)
+            };
+            let near = (0..=BESIDE).any(|n| beside(from.checked_sub(n + 1)) || beside(Some(to + n)));
+            let street = words().any(|word| word.has(flag::STREET) && !is_unnamed(*word));
+            near || (figures().next().is_some()
+                && (street || (score > DOUBTFUL && written_or_known(flag::STREET))))
+        }
+        _ => false,
+    }
+}
+
+/// Written like a name, or known as one and as nothing else.
+fn is_name(word: Token) -> bool {
+    let known = word.has(flag::FIRST | flag::LAST);
+    if is_written_like_a_name(word) {
+        !is_unnamed(word) && (known || !is_common(word))
+    } else {
+        known && !is_common(word)
+    }
+}
+
+/// In small letters, and too frequent to be part of a name but as a particle (`de`, `van`).
+fn is_everyday(word: Token) -> bool {
+    word.shape == Shape::LOWER
+        && word.has(flag::FREQUENT)
+        && !word.has(flag::FIRST)
+        && word.value & flag::CLASS_MASK != flag::PARTICLE
+}
+
+fn is_common(word: Token) -> bool {
+    word.has(flag::COMMON | flag::FREQUENT) || is_unnamed(word)
+}
+
+fn is_written_like_a_name(word: Token) -> bool {
+    let abbreviation = word.shape == Shape::UPPER && word.len() <= ABBREVIATION && !word.has(flag::NAME);
+    word.shape.has_capital() && !abbreviation
+}
+
+fn is_unnamed(word: Token) -> bool {
+    UNNAMED.contains(&word.hash) || (word.has(flag::FREQUENT) && !word.shape.has_capital())
+}
+
+fn is_vouched_for(tokens: &[Token], from: usize) -> bool {
+    tokens[from.saturating_sub(REACH)..from].iter().any(|token| {
+        matches!(token.value & flag::CLASS_MASK, flag::NAMED | flag::TITLE | flag::GREETING | flag::CLOSING)
+    })
+}
+
+fn is_polite(word: Token) -> bool {
+    matches!(word.value & flag::CLASS_MASK, flag::GREETING | flag::CLOSING)
+}
+
+fn is_figure(shape: Shape) -> bool {
+    shape.is_number() || shape == Shape::LETTER_DIGIT
+}
