@@ -136,3 +136,16 @@ proptest! {
         }
     }
 }
+
+/// A postal code may be found as a part of an address, or as one: neither type's precision may pass 1.
+#[test]
+fn no_ratio_passes_one_where_types_count_as_each_other() {
+    let mut evaluation = Evaluation::new(&shipped(), 0);
+    for kind in ["POSTAL_CODE", "ADDRESS", "ADDRESS"] {
+        evaluation.add(&record("10115", vec![label(0, 5, "POSTAL_CODE")]), &[label(0, 5, kind)]).unwrap();
+    }
+    let report = evaluation.finish();
+    for scores in report.types.iter().map(|t| &t.scores).chain([&report.overall.spans]) {
+        assert!(scores.exact.precision <= 1.0 && scores.overlap.precision <= 1.0, "{scores:?}");
+    }
+}

@@ -227,6 +227,7 @@ impl Evaluation {
             self.characters.found += both;
             self.characters.right += both;
             self.characters.exact += both;
+            self.characters.right_exactly += both;
         }
     }
 
@@ -273,9 +274,14 @@ impl Evaluation {
             }
             let right =
                 near(gold, *mark).any(|label| label.kind.is_some_and(|k| self.types.accepts(k, kind)));
+            let exactly = near(gold, *mark).any(|label| {
+                (mark.start, mark.end) == (label.start, label.end)
+                    && label.kind.is_some_and(|k| self.types.accepts(k, kind))
+            });
             for counts in [&mut self.by_type[kind], &mut self.total] {
                 counts.predicted += 1;
                 counts.right += u64::from(right);
+                counts.right_exactly += u64::from(exactly);
             }
             if !counted {
                 self.false_marks += 1;

@@ -12,6 +12,8 @@ pub(super) struct Counts {
     pub(super) found: u64,
     pub(super) right: u64,
     pub(super) exact: u64,
+    /// Predictions that are right to both ends: not as many as labels where types count as each other.
+    pub(super) right_exactly: u64,
 }
 
 impl Counts {
@@ -20,7 +22,7 @@ impl Counts {
             labelled: self.labelled,
             predicted: self.predicted,
             overlap: Ratios::new((self.right, self.predicted), (self.found, self.labelled)),
-            exact: Ratios::new((self.exact, self.predicted), (self.exact, self.labelled)),
+            exact: Ratios::new((self.right_exactly, self.predicted), (self.exact, self.labelled)),
         }
     }
 }
