@@ -344,6 +344,10 @@ fn row<'a>(
     };
     let created_at = time(Field::CreatedAt)?;
     let version = time(Field::UpdatedAt)?.or(created_at).unwrap_or(context.began_at);
+    let reference = |field| text(field).filter(|id| is_opaque(id));
+    // Who is named rather than referred to belongs to what is sealed.
+    let named = |field| text(field).filter(|id| !is_opaque(id));
+    let requester = named(Field::RequesterId);
     let event = TicketEvent {
         event_id: context.event_id(&ticket_id, version),
         tenant: context.tenant.clone(),
@@ -359,27 +363,38 @@ fn row<'a>(
         priority: priority(text(Field::Priority).as_deref()),
         ticket_type: text(Field::Type).map(|kind| kind.to_lowercase()),
         channel: text(Field::Channel).map(|channel| channel.to_lowercase()),
-        requester_ref: text(Field::RequesterId),
-        assignee_ref: text(Field::Assignee),
+        requester_ref: reference(Field::RequesterId),
+        assignee_ref: reference(Field::Assignee),
         group_ref: text(Field::Group),
-        organization_ref: text(Field::Organization),
+        organization_ref: reference(Field::Organization),
         content: unsealed(),
     };
     let content = TicketContent {
         subject: subject.unwrap_or_default(),
         body: body.unwrap_or_default(),
         tags: text(Field::Tags).map(|tags| tags_of(&tags)).unwrap_or_default(),
-        requester_name: text(Field::RequesterName),
-        requester_email: text(Field::RequesterEmail),
+        requester_name: text(Field::RequesterName)
+            .or_else(|| requester.clone().filter(|name| !name.contains('@'))),
+        requester_email: text(Field::RequesterEmail)
+            .or_else(|| requester.clone().filter(|address| address.contains('@'))),
         external_id: text(Field::ExternalId),
         author_is_agent: false,
-        fields: others.filter(|(_, value)| !value.is_empty()).collect(),
+        fields: others
+            .filter(|(_, value)| !value.is_empty())
+            .chain(named(Field::Assignee).map(|name| ("assignee".to_owned(), name)))
+            .chain(named(Field::Organization).map(|name| ("organization".to_owned(), name)))
+            .collect(),
     };
     Ok(Box::new((event, content)))
 }
 
 fn is_id(id: &str) -> bool {
     id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// An id rather than a name or an address: it travels in clear beside what is sealed, and is never redacted.
+fn is_opaque(id: &str) -> bool {
+    is_id(id) && id.bytes().any(|b| b.is_ascii_digit())
 }
 
 fn tags_of(text: &str) -> Vec<String> {

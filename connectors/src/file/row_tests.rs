@@ -40,6 +40,26 @@ fn a_csv_row_is_mapped_whole() {
 }
 
 #[test]
+fn who_is_named_rather_than_referred_to_is_sealed() {
+    let text = "Title,customer_id,owner,organization_id\n\
+        a,ana@example.com,Jane Roe,Roe Ltd\nb,Ana Smith,17,9\nc,u-204,x_9,o9\n";
+    let events = events(Format::Csv, text);
+    let in_clear = |n: usize| {
+        let event: &TicketEvent = &events[n].0;
+        [&event.requester_ref, &event.assignee_ref, &event.organization_ref].map(|id| id.as_deref())
+    };
+    assert_eq!(in_clear(0), [None; 3]);
+    assert_eq!(events[0].1.requester_email.as_deref(), Some("ana@example.com"));
+    assert_eq!(events[0].1.fields["assignee"], "Jane Roe");
+    assert_eq!(events[0].1.fields["organization"], "Roe Ltd");
+    assert_eq!(in_clear(1), [None, Some("17"), Some("9")]);
+    assert_eq!(events[1].1.requester_name.as_deref(), Some("Ana Smith"));
+    assert_eq!(in_clear(2), [Some("u-204"), Some("x_9"), Some("o9")]);
+    let seen = serde_json::to_string(&events.iter().map(|(event, _)| event).collect::<Vec<_>>()).unwrap();
+    assert!(!seen.contains("example.com") && !seen.contains("Roe") && !seen.contains("Smith"));
+}
+
+#[test]
 fn json_lines_and_a_list_are_the_same_rows() {
     let (first, second) = (
         r#"{"id": 1, "subject": "Refund", "requester": {"email": "sam@customer.example"}, "tags": ["a", "b"], "extra": null}"#,
