@@ -200,6 +200,8 @@ impl Peers {
                     *socket = call(&member, index)?;
                 }
             }
+            // One that came and went before all were there must not be counted: its successor would wait for us in vain.
+            sockets.iter_mut().for_each(|socket| drop(socket.take_if(|stream| is_closed(stream))));
             let missing = (0..sockets.len()).find(|i| *i != member.index && sockets[*i].is_none());
             let Some(missing) = missing else { return Ok(Self { sockets, member }) };
             part.not_ready(format!("waiting for process {missing} at {}", member.hosts[missing]));
@@ -297,6 +299,17 @@ fn call(member: &Membership, index: usize) -> Result<Option<TcpStream>, ClusterE
         Some(detail) => Err(ClusterError::Unlike { address: address.clone(), detail }),
         None => Ok(Some(stream)),
     }
+}
+
+/// Whether the other side has hung up.
+fn is_closed(stream: &TcpStream) -> bool {
+    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let blocking = stream.set_nonblocking(false);
+    let gone = match peeked {
+        Ok(bytes) => bytes == 0,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    };
+    gone || blocking.is_err()
 }
 
 fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
