@@ -41,6 +41,8 @@ pub(crate) struct Scratch {
     covered: Vec<(u32, u32)>,
     entities: Vec<Entity>,
     chain: Chain,
+    /// The names of a text that is no ticket's.
+    nobody: TicketNames,
 }
 
 /// How much of a text the model had to look at.
@@ -65,9 +67,9 @@ pub(crate) fn find(
     scratch: &mut Scratch,
     spans: &mut Vec<Span>,
 ) -> Reach {
-    let mut nobody = TicketNames::default();
-    let ticket = ticket.unwrap_or(&mut nobody);
-    let Scratch { tokens, covered, entities, chain } = scratch;
+    let Scratch { tokens, covered, entities, chain, nobody } = scratch;
+    nobody.clear();
+    let ticket = ticket.unwrap_or(nobody);
     for span in spans.iter().filter(|span| span.kind == PiiKind::Email) {
         ticket.add_email(text.get(span.start as usize..span.end as usize).unwrap_or_default());
     }
