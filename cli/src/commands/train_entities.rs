@@ -31,7 +31,7 @@ pub struct Args {
     generated: usize,
 
     /// Passes over the data.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 4)]
     epochs: usize,
 
     /// Keep every fifth template_id out of training and measure on it.
@@ -39,7 +39,7 @@ pub struct Args {
     hold_out: bool,
 
     /// Shift of log-odds against "no entity": more finds more, and marks more that is none.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.5)]
     bias: f32,
 
     /// Seed of everything random.
