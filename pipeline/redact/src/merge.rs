@@ -63,6 +63,20 @@ fn merge_sorted(spans: &mut Vec<Span>) {
     spans.truncate(write);
 }
 
+/// Makes `ranges` the sorted union of the spans.
+pub(crate) fn union(spans: &[Span], ranges: &mut Vec<(u32, u32)>) {
+    ranges.clear();
+    ranges.extend(spans.iter().map(|span| (span.start, span.end)));
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
+        let overlaps = next.0 < last.1;
+        if overlaps {
+            last.1 = last.1.max(next.1);
+        }
+        overlaps
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,7 @@ pub(crate) use ids::Id;
 use crate::context::Context;
 use crate::kind::{Detector, PiiKind, Span};
 use crate::lexicon::{Hit, Lexicon, Word};
+use crate::merge;
 use crate::redactor::Scratch;
 
 /// Everything that is built once per configuration.
@@ -155,16 +156,7 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
 /// Makes `barriers` the sorted union of the spans, and takes the words inside out of play. Redacted text has
 /// masks there, through which no context reaches, and the second look at a text must see what the first saw.
 fn raise_barriers(spans: &[Span], hits: &mut [Hit], barriers: &mut Vec<(u32, u32)>) {
-    barriers.clear();
-    barriers.extend(spans.iter().map(|span| (span.start, span.end)));
-    barriers.sort_unstable();
-    barriers.dedup_by(|next, last| {
-        let overlaps = next.0 < last.1;
-        if overlaps {
-            last.1 = last.1.max(next.1);
-        }
-        overlaps
-    });
+    merge::union(spans, barriers);
     for &(start, end) in barriers.iter() {
         let from = hits.partition_point(|hit| hit.end <= start);
         hits[from..].iter_mut().take_while(|hit| hit.start < end).for_each(|hit| hit.word = Word::Covered);

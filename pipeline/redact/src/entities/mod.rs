@@ -30,6 +30,7 @@ use token::Token;
 
 use crate::detect::names;
 use crate::kind::{Detector, PiiKind, Span};
+use crate::merge;
 
 /// Passes over one text. The second finds little and the third next to nothing; the limit bounds the cost.
 const PASSES: usize = 6;
@@ -75,7 +76,7 @@ pub(crate) fn find(
     }
     let mut reach = Reach::default();
     for pass in 0..PASSES {
-        cover(spans, covered);
+        merge::union(spans, covered);
         token::tokenize(text, covered, &model.words, tokens);
         let case = Case::of(tokens);
         chain.prefilter(tokens, case);
@@ -118,18 +119,4 @@ pub(crate) fn find(
 
 fn span(tokens: &[Token], from: usize, to: usize, detector: Detector, score: f32) -> Span {
     Span { start: tokens[from].start, end: tokens[to - 1].end, kind: detector.kind(), detector, score }
-}
-
-/// Makes `covered` the sorted union of the spans.
-fn cover(spans: &[Span], covered: &mut Vec<(u32, u32)>) {
-    covered.clear();
-    covered.extend(spans.iter().map(|span| (span.start, span.end)));
-    covered.sort_unstable();
-    covered.dedup_by(|next, last| {
-        let overlaps = next.0 < last.1;
-        if overlaps {
-            last.1 = last.1.max(next.1);
-        }
-        overlaps
-    });
 }

@@ -144,6 +144,7 @@ impl Words {
     }
 
     /// Builds a table; values are not 0 and fit 14 bits. Words that find no slot are left out.
+    #[cfg(any(test, feature = "train"))]
     pub(crate) fn build(entries: &std::collections::BTreeMap<u64, u16>) -> Self {
         let count = (entries.len() * 5 / 4).next_power_of_two().max(PROBES);
         let shift = 64 - count.trailing_zeros();
