@@ -54,6 +54,12 @@ pub(super) fn supported(found: &Entity, tokens: &[Token], case: Case) -> Option<
     let mut entity = *found;
     if entity.kind == tagger::PERSON {
         // `name ist Ana`: the model takes a neighbour along rather than miss a part of the name.
+        // `não chegou. oliveira`: nobody's name goes on over the end of a sentence; titles and initials are short.
+        let ends = |at: &usize| tokens[*at].is_mark(b'.') && tokens[*at - 1].len() > ABBREVIATION;
+        let lower = |at: &usize| tokens[*at - 1].shape == Shape::LOWER;
+        if let Some(at) = (found.from + 1..found.to).rev().find(|at| ends(at) && lower(at)) {
+            entity.from = at + 1;
+        }
         let beside =
             |at: usize| is_everyday(tokens[at]) || is_polite(tokens[at]) || tokens[at].shape == Shape::MARK;
         while entity.from < entity.to && beside(entity.from) {
@@ -163,7 +169,7 @@ fn is_vouched_for(tokens: &[Token], from: usize) -> bool {
     })
 }
 
-/// `ZBLI-7467-BZMS`: joined to a figure by a hyphen.
+/// `ZBLI-7467-BZMS`, `Chrome/140`: joined to a figure, or to what another detector has found, by a hyphen or a slash.
 fn is_part_of_code(tokens: &[Token], from: usize, to: usize) -> bool {
     let joined = |mark: Option<usize>, figure: Option<usize>, glued: [usize; 2]| {
         let (Some(mark), Some(figure)) =
@@ -171,8 +177,8 @@ fn is_part_of_code(tokens: &[Token], from: usize, to: usize) -> bool {
         else {
             return false;
         };
-        mark.is_hyphen()
-            && is_figure(figure.shape)
+        (mark.is_mark(b'-') || mark.is_mark(b'/'))
+            && (is_figure(figure.shape) || figure.shape == Shape::COVERED)
             && glued.iter().all(|&at| tokens.get(at).is_some_and(|token| token.gap == gap::NONE))
     };
     joined(from.checked_sub(1), from.checked_sub(2), [from.wrapping_sub(1), from])

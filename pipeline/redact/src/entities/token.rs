@@ -73,8 +73,8 @@ impl Token {
         self.value & flags != 0
     }
 
-    pub(crate) fn is_hyphen(&self) -> bool {
-        self.shape == Shape::MARK && self.hash == mark_hash(u32::from(b'-'))
+    pub(crate) fn is_mark(self, mark: u8) -> bool {
+        self.shape == Shape::MARK && self.hash == mark_hash(u32::from(mark))
     }
 
     pub(crate) fn len(self) -> usize {
