@@ -5,7 +5,7 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, demo, doctor, eval, import, migrate, redact, registry, run, samples, train, validate,
+    bench, connect, dead_letters, demo, doctor, eval, import, migrate, policy, redact, registry, run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -34,8 +34,12 @@ enum Command {
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
     Import(import::Args),
+    /// Check, set, show and remove redaction policies.
+    Policy(policy::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
+    /// Show dead letters, or send them again.
+    DeadLetters(dead_letters::Args),
     /// Train the local models.
     Train(train::Args),
     /// Measure a model on labelled data.
@@ -81,6 +85,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Policy(args) => policy::run(args).await.map(done),
+            Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),

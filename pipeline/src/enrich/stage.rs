@@ -1,9 +1,10 @@
 //! What happens to one event. Pure but for the codecs' schema look-ups: the clock comes in as an argument.
 
+use super::redactors::{Redactors, TenantRedactor};
 use super::tally::BatchTally;
 use crate::source::RawRecord;
 use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
-use deskstream_redact::{Redacted, Redactor, TicketNames};
+use deskstream_redact::{Field, Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::{OpenError, Vault};
 use deskstream_schemas::{
@@ -64,7 +65,7 @@ pub struct Shared {
     enriched: Encoder<EnrichedTicket>,
     dead: Encoder<DeadLetter>,
     vault: Arc<Vault>,
-    redactor: Redactor,
+    redactors: Arc<Redactors>,
     analyzer: Analyzer,
     model: Text,
     limits: Limits,
@@ -73,7 +74,7 @@ pub struct Shared {
 
 impl Shared {
     /// Everything that does not change from event to event.
-    pub fn new(process: &Process, redactor: Redactor, analyzer: Analyzer, limits: Limits) -> Self {
+    pub fn new(process: &Process, redactors: Arc<Redactors>, analyzer: Analyzer, limits: Limits) -> Self {
         Self {
             events: Decoder::new(Arc::clone(&process.registry)),
             contents: Decoder::new(Arc::clone(&process.registry)),
@@ -81,7 +82,7 @@ impl Shared {
             dead: Encoder::new(&process.ids),
             vault: Arc::clone(&process.vault),
             model: Text::Owned(format!("local/{}", analyzer.version())),
-            redactor,
+            redactors,
             analyzer,
             limits,
             source: process.topics.name(Topic::Events).into(),
@@ -210,7 +211,15 @@ impl Enricher {
             Err(DecodeError::Pending { .. }) => return Ok(Step::Retry),
             Err(error) => return Err(undecodable(&error, &event.tenant, Some(&event.event_id), "content")),
         };
-        let enriched = self.enriched(partition, record.offset, event, &content, now);
+        let redactor = shared.redactors.of(&event.tenant).map_err(|refused| {
+            refuse(
+                Stage::Redact,
+                "policy-refused",
+                refused.to_string(),
+                "mend the policy (`deskstream policy check`, `deskstream policy set`), then send the ticket again",
+            )
+        })?;
+        let enriched = self.enriched(partition, record.offset, event, &content, &redactor, now);
         let key = enriched.key();
         let payload = shared.enriched.encode(&enriched).map_err(|error| {
             Box::new(Refusal {
@@ -233,6 +242,7 @@ impl Enricher {
         offset: i64,
         event: TicketEvent,
         content: &TicketContent,
+        by: &TenantRedactor,
         now: i64,
     ) -> EnrichedTicket {
         let shared = Arc::clone(&self.shared);
@@ -248,13 +258,13 @@ impl Enricher {
         content.requester_email.iter().for_each(|address| self.names.add_email(address));
         // The body reveals names that the subject may repeat, but spans are told in the order of the fields.
         let mut body_spans = Vec::new();
-        let body = self.redact(SpanField::Body, body, &mut body_spans, &mut redactions);
-        let subject = self.redact(SpanField::Subject, subject, &mut spans, &mut redactions);
+        let body = self.redact(&by.redactor, SpanField::Body, body, &mut body_spans, &mut redactions);
+        let subject = self.redact(&by.redactor, SpanField::Subject, subject, &mut spans, &mut redactions);
         spans.append(&mut body_spans);
         let tags = content
             .tags
             .iter()
-            .map(|t| self.redact(SpanField::Tag, t, &mut spans, &mut redactions))
+            .map(|t| self.redact(&by.redactor, SpanField::Tag, t, &mut spans, &mut redactions))
             .collect();
         let started = Instant::now();
         let local = shared.analyzer.analyze(&subject, &body, &mut self.scratch);
@@ -288,7 +298,7 @@ impl Enricher {
             summary,
             spans,
             redactions,
-            redactor: Text::Borrowed(deskstream_redact::VERSION),
+            redactor: by.version.clone(),
             analysis,
             notes,
         }
@@ -296,12 +306,18 @@ impl Enricher {
 
     fn redact(
         &mut self,
+        redactor: &Redactor,
         field: SpanField,
         text: &str,
         spans: &mut Vec<Span>,
         redactions: &mut BTreeMap<Text, i32>,
     ) -> String {
-        self.shared.redactor.redact_with(text, &mut self.names, &mut self.redacted);
+        let place = match field {
+            SpanField::Subject => Field::Subject,
+            SpanField::Body => Field::Body,
+            SpanField::Tag => Field::Tag,
+        };
+        redactor.redact_field(place, text, &mut self.names, &mut self.redacted);
         for span in &self.redacted.spans {
             let kind = Text::Borrowed(span.kind.as_str());
             *redactions.entry(kind.clone()).or_default() += 1;
@@ -310,7 +326,10 @@ impl Enricher {
                 start: i32::try_from(span.start).unwrap_or(i32::MAX),
                 end: i32::try_from(span.end).unwrap_or(i32::MAX),
                 kind,
-                detector: Text::Borrowed(span.detector.as_str()),
+                detector: match redactor.pattern_name(span) {
+                    Some(name) => Text::Owned(format!("{}:{name}", span.detector)),
+                    None => Text::Borrowed(span.detector.as_str()),
+                },
                 score: span.score,
             });
         }

@@ -7,6 +7,7 @@ use aes_gcm::Aes256Gcm;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use deskstream_schemas::{ControlEntity, Sealed};
+use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::RwLock;
 use rand::Rng;
 use secrecy::{ExposeSecret, SecretString};
@@ -129,6 +130,20 @@ impl Vault {
         let (nonce, suffix) = self.nonce();
         let ciphertext = xaes::seal(&key.writer, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
         Ok(Sealed { key_id: key_id.clone(), nonce, ciphertext })
+    }
+
+    /// A secret of the tenant for one purpose, such as hashing references; none if it has no key. It is derived from
+    /// the tenant's oldest data key: it stays the same when keys are rotated, and is gone when they are destroyed.
+    pub fn tenant_secret(&self, tenant: &str, label: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let keys = self.keys.read();
+        let of_tenant = |id: &&String| id.rsplit_once('/').is_some_and(|(owner, _)| owner == tenant);
+        // Ids begin with the time that they were made at.
+        let oldest = keys.by_id.keys().filter(of_tenant).min()?;
+        let key = keys.by_id[oldest].key.as_slice();
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        mac.update(b"deskstream/tenant-secret/");
+        mac.update(label.as_bytes());
+        Some(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 
     /// Decrypts a value; `aad` must be what it was sealed with.
@@ -254,6 +269,22 @@ mod tests {
     fn another_master_key_opens_nothing() {
         let key = vault(1).new_data_key("acme", "k1", "test");
         assert!(vault(2).learn(&key).is_err());
+    }
+
+    #[test]
+    fn a_tenants_secret_outlives_rotation_and_is_nobody_elses() {
+        let vault = vault(1);
+        assert!(vault.tenant_secret("acme", "a").is_none());
+        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
+        vault.learn(&vault.new_data_key("other", "k1", "test")).unwrap();
+        let secret = vault.tenant_secret("acme", "a").unwrap();
+        vault.learn(&vault.new_data_key("acme", "k2", "test")).unwrap();
+        assert_eq!(*vault.tenant_secret("acme", "a").unwrap(), *secret);
+        assert_ne!(*vault.tenant_secret("acme", "b").unwrap(), *secret);
+        assert_ne!(*vault.tenant_secret("other", "a").unwrap(), *secret);
+        vault.forget("acme/k1");
+        vault.forget("acme/k2");
+        assert!(vault.tenant_secret("acme", "a").is_none());
     }
 
     #[test]
