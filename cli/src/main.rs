@@ -5,7 +5,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dead_letters, demo, doctor, eval, import, migrate, policy, redact, registry, run, samples, train, validate,
+    bench, connect, dead_letters, demo, doctor, eval, import, migrate, policy, redact, registry, run,
+    samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;

@@ -51,11 +51,7 @@ pub enum NotReplayable {
 ///
 /// # Errors
 /// If the topic can't be read.
-pub fn read(
-    process: &Process,
-    filter: &Filter,
-    mut each: impl FnMut(DeadLetter),
-) -> Result<(), AssignError> {
+pub fn read(process: &Process, filter: &Filter, mut each: impl FnMut(DeadLetter)) -> Result<(), AssignError> {
     let decoder: Decoder<DeadLetter> = Decoder::new(Arc::clone(&process.registry));
     read_to_end(&process.config.kafka, &process.topics.name(Topic::DeadLetter), |payload| {
         match patiently(|| decoder.decode(payload)) {

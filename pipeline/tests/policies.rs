@@ -56,15 +56,19 @@ async fn a_policy_takes_effect_while_the_job_runs_and_a_bad_one_lets_nothing_thr
     let version = policy::store(&admin.control, &admin.vault, "acme", "test", &policy).await.unwrap();
     assert_eq!(version, 1);
     let body = until(&process, &writer, &mut ticket, |t| t.redactor.ends_with("+policy-1")).await;
-    let pseudonym =
-        policy::pseudonym_key(&admin.vault, "acme").unwrap().pseudonym(PiiKind::Email, "jane.doe@example.com");
+    let pseudonym = policy::pseudonym_key(&admin.vault, "acme")
+        .unwrap()
+        .pseudonym(PiiKind::Email, "jane.doe@example.com");
     assert_eq!(body, format!("My order [CUSTOM ORDER_ID ****5678] is lost, write to [EMAIL {pseudonym}]"));
 
     // A policy that does not stand its own examples is not even stored.
     let mut wrong = policy.clone();
     wrong.patterns[0].examples.push("nothing".into());
     let refused = policy::store(&admin.control, &admin.vault, "acme", "test", &wrong).await.unwrap_err();
-    assert!(matches!(refused, PolicyError::Config(_)) && refused.to_string().contains("examples[1]"), "{refused}");
+    assert!(
+        matches!(refused, PolicyError::Config(_)) && refused.to_string().contains("examples[1]"),
+        "{refused}"
+    );
 
     // One that got there all the same, cut from another record, lets nothing through.
     let mut foreign = (*admin.control.get(POLICY_KIND, "acme").unwrap()).clone();

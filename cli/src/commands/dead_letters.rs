@@ -7,7 +7,9 @@ use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions, Sink};
 use deskstream_pipeline::dead_letters::{self, Filter};
 use deskstream_runtime::Process;
 use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{ActorKind, AuditOutcome, AuditRecord, DeadLetter, Decoder, EVERY_TENANT, TicketEvent};
+use deskstream_schemas::{
+    ActorKind, AuditOutcome, AuditRecord, DeadLetter, Decoder, EVERY_TENANT, TicketEvent,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -102,7 +104,10 @@ async fn summary(choice: &Choice) -> anyhow::Result<()> {
     reading.await??;
     for ((tenant, stage, reason), (count, latest)) in &groups {
         let at = jiff::Timestamp::from_millisecond(latest.failed_at)?;
-        println!("{count}\t{tenant}\t{stage}\t{reason}\tlatest {at}\n\t{}\n\tfix: {}", latest.error, latest.fix);
+        println!(
+            "{count}\t{tenant}\t{stage}\t{reason}\tlatest {at}\n\t{}\n\tfix: {}",
+            latest.error, latest.fix
+        );
     }
     if groups.is_empty() {
         println!("no dead letters");

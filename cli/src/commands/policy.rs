@@ -81,7 +81,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Command::Set { file, target } => set(&file, target).await,
         Command::Get { target } => {
             let process = start(&target.config).await?;
-            let entity = process.control.get(POLICY_KIND, &target.tenant).with_context(|| none(&target.tenant))?;
+            let entity =
+                process.control.get(POLICY_KIND, &target.tenant).with_context(|| none(&target.tenant))?;
             println!("{}", serde_json::to_string_pretty(&policy::read(&process.vault, &entity)?)?);
             Ok(())
         }
@@ -121,7 +122,9 @@ fn describe(policy: &RedactConfig) -> String {
 
 fn none(tenant: &str) -> String {
     match tenant {
-        EVERY_TENANT => "the installation has no policy of its own: everything that is found is masked".to_owned(),
+        EVERY_TENANT => {
+            "the installation has no policy of its own: everything that is found is masked".to_owned()
+        }
         tenant => format!("tenant `{tenant}` has no policy of its own"),
     }
 }
@@ -155,7 +158,8 @@ fn list(process: &Process) -> anyhow::Result<()> {
     for entity in process.control.list(POLICY_KIND) {
         let usable = policy::read(&process.vault, &entity)
             .and_then(|policy| Ok(Redactor::check(&policy).map(|()| describe(&policy))?));
-        let told = usable.unwrap_or_else(|error| format!("REFUSED, its events go to the dead letter: {error}"));
+        let told =
+            usable.unwrap_or_else(|error| format!("REFUSED, its events go to the dead letter: {error}"));
         let at = jiff::Timestamp::from_millisecond(entity.updated_at)?;
         println!("{}\tversion {}\t{at}\tby {}\t{told}", entity.id, entity.version, entity.updated_by);
     }
@@ -179,7 +183,13 @@ async fn find(kind: PiiKind, value: &Path, target: Target) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn audit(process: &Process, action: &'static str, tenant: &str, version: i64, by: &str) -> anyhow::Result<()> {
+async fn audit(
+    process: &Process,
+    action: &'static str,
+    tenant: &str,
+    version: i64,
+    by: &str,
+) -> anyhow::Result<()> {
     let sink = AuditSink::new(process, Producer::new(process, ProducerOptions::records())?);
     let record = AuditRecord {
         audit_id: uuid::Uuid::now_v7().to_string(),

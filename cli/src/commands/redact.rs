@@ -152,12 +152,11 @@ fn print(
 ) -> anyhow::Result<()> {
     if args.json {
         let spans = redacted.spans.iter();
-        let spans =
-            spans.map(|span| Explained {
-                span,
-                pattern: redactor.pattern_name(span),
-                validator: args.explain.then(|| span.detector.validator()),
-            });
+        let spans = spans.map(|span| Explained {
+            span,
+            pattern: redactor.pattern_name(span),
+            validator: args.explain.then(|| span.detector.validator()),
+        });
         let line = Line { text: &redacted.text, spans: spans.collect(), version: VERSION };
         serde_json::to_writer(&mut *out, &line)?;
         writeln!(out)?;

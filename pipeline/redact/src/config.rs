@@ -91,7 +91,9 @@ pub enum ConfigError {
     #[error("policy `partial` can't be used for {0}, use `mask`")]
     PartialNotPossible(PiiKind),
     /// `pseudonym` or `hash` for a secret.
-    #[error("policies `pseudonym` and `hash` can't be used for {0}: that two texts hold the same secret is one, too; use `mask`")]
+    #[error(
+        "policies `pseudonym` and `hash` can't be used for {0}: that two texts hold the same secret is one, too; use `mask`"
+    )]
     LinkingNotPossible(PiiKind),
     /// `pseudonym` or `hash` without a key.
     #[error("policies `pseudonym` and `hash` need a key, and there is none yet")]
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn names_what_is_wrong() {
         let bad = |config: RedactConfig| Redactor::new(&config).unwrap_err().to_string();
-        let policy = |kind, policy| RedactConfig { policies: [(kind, policy)].into(), ..RedactConfig::default() };
+        let policy =
+            |kind, policy| RedactConfig { policies: [(kind, policy)].into(), ..RedactConfig::default() };
         let region = bad(RedactConfig { phone_regions: vec!["UK".into()], ..RedactConfig::default() });
         assert!(region.contains("`UK`"), "{region}");
         let partial = bad(policy(PiiKind::Secret, Policy::Partial));

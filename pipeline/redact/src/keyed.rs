@@ -107,7 +107,10 @@ pub(crate) fn hash_at(bytes: &[u8]) -> Option<usize> {
 /// The length of the pseudonym that `bytes` start with.
 pub(crate) fn pseudonym_at(bytes: &[u8]) -> Option<usize> {
     let is_quint = |quint: &[u8]| {
-        quint.iter().enumerate().all(|(i, b)| if i % 2 == 0 { CONSONANTS.contains(b) } else { VOWELS.contains(b) })
+        quint
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if i % 2 == 0 { CONSONANTS.contains(b) } else { VOWELS.contains(b) })
     };
     let word = bytes.get(..17)?;
     let parts = [&word[..5], &word[6..11], &word[12..]];
@@ -155,10 +158,8 @@ mod tests {
         mac.update(b"EMAIL\0ana@example.com");
         let digest = mac.finalize().into_bytes();
         let hex: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
-        let letters: String = hex
-            .chars()
-            .map(|c| c.to_digit(10).map_or(c, |digit| char::from(b'g' + digit as u8)))
-            .collect();
+        let letters: String =
+            hex.chars().map(|c| c.to_digit(10).map_or(c, |digit| char::from(b'g' + digit as u8))).collect();
         assert_eq!(key(7).hash(Email, " Ana@Example.com"), letters);
         assert_eq!(hash_at(letters.as_bytes()), Some(32));
     }

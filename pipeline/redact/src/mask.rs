@@ -64,7 +64,8 @@ pub(crate) fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
     if !rest.first()?.is_ascii_uppercase() {
         return None;
     }
-    let after = PiiKind::ALL.iter().find_map(|kind| Some((kind, rest.strip_prefix(kind.as_str().as_bytes())?)));
+    let after =
+        PiiKind::ALL.iter().find_map(|kind| Some((kind, rest.strip_prefix(kind.as_str().as_bytes())?)));
     let (kind, mut rest) = after?;
     if *kind == PiiKind::Custom
         && let Some(named) = rest.strip_prefix(b" ")

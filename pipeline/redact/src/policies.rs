@@ -58,7 +58,8 @@ impl Policies {
     /// Whether a kind is looked for in one place and not in another.
     pub(crate) fn differ_in_off(&self) -> bool {
         let enabled = self.enabled();
-        let differs = |table: &Table| table.iter().zip(enabled).any(|(policy, on)| on == (*policy == Policy::Off));
+        let differs =
+            |table: &Table| table.iter().zip(enabled).any(|(policy, on)| on == (*policy == Policy::Off));
         differs(&self.anywhere) || self.fields.iter().any(differs)
     }
 }
@@ -75,7 +76,9 @@ fn set(table: &mut Table, policies: &BTreeMap<PiiKind, Policy>) -> Result<(), Co
 pub(crate) fn check(kind: PiiKind, policy: Policy) -> Result<(), ConfigError> {
     match policy {
         Policy::Partial if !kind.allows_partial() => Err(ConfigError::PartialNotPossible(kind)),
-        Policy::Pseudonym | Policy::Hash if !kind.allows_linking() => Err(ConfigError::LinkingNotPossible(kind)),
+        Policy::Pseudonym | Policy::Hash if !kind.allows_linking() => {
+            Err(ConfigError::LinkingNotPossible(kind))
+        }
         _ => Ok(()),
     }
 }

@@ -51,7 +51,12 @@ fn names_of_the_ticket_are_found_where_they_recur() {
     let (mut names, mut out) = (TicketNames::default(), Redacted::default());
     names.add_name("Xaviera Quobly");
     names.add_email("tresk.vannoy+desk@example.com");
-    redactor.redact_field(Field::Body, "the ticket of xaviera is stuck, ask VANNOY; support is slow", &mut names, &mut out);
+    redactor.redact_field(
+        Field::Body,
+        "the ticket of xaviera is stuck, ask VANNOY; support is slow",
+        &mut names,
+        &mut out,
+    );
     assert!(!out.text.contains("xaviera") && !out.text.contains("VANNOY"), "{}", out.text);
     assert!(out.text.contains("support is slow"), "{}", out.text);
     assert!(

@@ -35,7 +35,8 @@ fn each_treatment_leaves_what_it_says() {
 
 #[test]
 fn a_value_has_one_pseudonym_in_all_texts_of_a_tenant_and_another_one_elsewhere() {
-    let config: RedactConfig = toml::from_str("[policies]\nEMAIL = \"pseudonym\"\nPERSON = \"pseudonym\"").unwrap();
+    let config: RedactConfig =
+        toml::from_str("[policies]\nEMAIL = \"pseudonym\"\nPERSON = \"pseudonym\"").unwrap();
     let base = Redactor::new(&RedactConfig::default()).unwrap();
     let run = |seed: u8, text: &str| {
         let mut out = Redacted::default();
@@ -52,7 +53,8 @@ fn a_value_has_one_pseudonym_in_all_texts_of_a_tenant_and_another_one_elsewhere(
 
 #[test]
 fn fields_may_differ() {
-    let policy = "[policies]\nPERSON = \"mask\"\n[fields.tag]\nEMAIL = \"off\"\n[fields.subject]\nEMAIL = \"keep\"\n";
+    let policy =
+        "[policies]\nPERSON = \"mask\"\n[fields.tag]\nEMAIL = \"off\"\n[fields.subject]\nEMAIL = \"keep\"\n";
     let redactor = redactor(policy);
     let (mut names, mut out) = (TicketNames::default(), Redacted::default());
     let mut run = |field, spans: usize| {
@@ -111,7 +113,12 @@ fn patterns_are_treated_as_they_say_and_named() {
     let mut out = Redacted::default();
     redactor.redact("ORD-87654321 of customer 424242, badge S7654321X\nroom 424242", &mut out);
     let hash = key(1).hash(PiiKind::Custom, "424242");
-    assert_eq!(out.text, format!("[CUSTOM ORDER_ID ****4321] of customer [CUSTOM CUSTOMER #{hash}], badge [PASSPORT]\nroom 424242"));
+    assert_eq!(
+        out.text,
+        format!(
+            "[CUSTOM ORDER_ID ****4321] of customer [CUSTOM CUSTOMER #{hash}], badge [PASSPORT]\nroom 424242"
+        )
+    );
     let names: Vec<_> = out.spans.iter().map(|span| redactor.pattern_name(span)).collect();
     assert_eq!(names, [Some("ORDER_ID"), Some("CUSTOMER"), Some("STAFF_PASS")]);
     // In a blob and in full-width digits as well.

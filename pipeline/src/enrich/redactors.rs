@@ -128,7 +128,9 @@ impl Redactors {
             let was = old.by_owner.get(owner);
             match &compiled.usable {
                 Ok(_) if was.is_some_and(|was| Arc::ptr_eq(was, compiled)) => {}
-                Ok(_) => tracing::info!(tenant = owner, version = compiled.version, "redaction policy in effect"),
+                Ok(_) => {
+                    tracing::info!(tenant = owner, version = compiled.version, "redaction policy in effect")
+                }
                 Err(error) => {
                     refused += 1;
                     if was.is_none_or(|was| was.usable.as_ref().err() != Some(error)) {
@@ -165,7 +167,8 @@ impl Redactors {
                 return compiled;
             }
         };
-        compiled.usable = self.redactor(&config, &entity.id, entity.version).map_err(|e| refused(e.to_string()));
+        compiled.usable =
+            self.redactor(&config, &entity.id, entity.version).map_err(|e| refused(e.to_string()));
         compiled.is_keyed_default = entity.id == EVERY_TENANT && config.needs_key();
         compiled
     }
@@ -179,7 +182,10 @@ impl Redactors {
         let key = config.needs_key().then(|| pseudonym_key(&self.vault, owner)).flatten();
         let redactor = self.base.redactor.derive(config, key.as_ref())?;
         let whose = if owner == EVERY_TENANT { "default" } else { "policy" };
-        Ok(Arc::new(TenantRedactor { redactor, version: Text::Owned(format!("{VERSION}+{whose}-{version}")) }))
+        Ok(Arc::new(TenantRedactor {
+            redactor,
+            version: Text::Owned(format!("{VERSION}+{whose}-{version}")),
+        }))
     }
 
     /// The tenant's redactor.

@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use deskstream_embedded as embedded;
-use embedded::{Kafka, KafkaOptions};
 use deskstream_pipeline::{Job, JobOptions, alerts};
 use deskstream_runtime::config::{self, Config};
 use deskstream_runtime::{Process, kafka, time::now_ms};
 use deskstream_schemas::*;
+use embedded::{Kafka, KafkaOptions};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -29,7 +29,8 @@ impl Bed {
         deskstream_runtime::install_crypto_provider();
         let dir = tempfile::tempdir().unwrap();
         let kafka = Kafka::start(KafkaOptions::new(dir.path().join("kafka"))).await.unwrap();
-        let registry = embedded::Registry::start(embedded::RegistryOptions::new(kafka.bootstrap())).await.unwrap();
+        let registry =
+            embedded::Registry::start(embedded::RegistryOptions::new(kafka.bootstrap())).await.unwrap();
         let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         std::fs::write(dir.path().join("master"), key).unwrap();
         Self { kafka, registry, dir }

@@ -30,8 +30,8 @@ use crate::finding::{Detector, Span};
 use crate::kind::PiiKind;
 use crate::lexicon::{Hit, Lexicon, Word};
 use crate::merge;
-use crate::rules::Rules;
 use crate::redactor::Scratch;
+use crate::rules::Rules;
 
 /// Everything that is built once per configuration.
 #[derive(Clone)]

@@ -113,7 +113,10 @@ impl Allow {
                 continue;
             }
             if value.contains('*') {
-                return Err(RuleError::new(place, "has a `*` that does not stand for all addresses of a host (`*@host`)"));
+                return Err(RuleError::new(
+                    place,
+                    "has a `*` that does not stand for all addresses of a host (`*@host`)",
+                ));
             }
             match only {
                 None => drop(allow.values.insert(value)),
@@ -135,7 +138,8 @@ impl Allow {
         {
             return true;
         }
-        self.values.contains(&value) || (!self.values_as.is_empty() && self.values_as.contains(&(kind, value)))
+        self.values.contains(&value)
+            || (!self.values_as.is_empty() && self.values_as.contains(&(kind, value)))
     }
 }
 
@@ -202,8 +206,12 @@ mod tests {
     #[test]
     fn a_listed_value_is_found_in_any_case_as_words_of_its_own() {
         let as_person = DenyEntry::As(DenyAs { value: "Ærøskøbing".into(), kind: PiiKind::Person });
-        let deny = Deny::new(&[DenyEntry::Plain("Project Falcon".into()), DenyEntry::Plain("falcon".into()), as_person])
-            .unwrap();
+        let deny = Deny::new(&[
+            DenyEntry::Plain("Project Falcon".into()),
+            DenyEntry::Plain("falcon".into()),
+            as_person,
+        ])
+        .unwrap();
         let found = |text: &str| {
             let mut spans = Vec::new();
             deny.find(text, &mut spans);

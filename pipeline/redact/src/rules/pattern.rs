@@ -87,13 +87,19 @@ static INFOS: [DetectorInfo; MOST] = {
 
 pub(super) fn compile(patterns: &[CustomPattern]) -> Result<Vec<Pattern>, RuleError> {
     if patterns.len() > MOST {
-        return Err(RuleError::new("patterns", format!("has {} entries, at most {MOST} are possible", patterns.len())));
+        return Err(RuleError::new(
+            "patterns",
+            format!("has {} entries, at most {MOST} are possible", patterns.len()),
+        ));
     }
     let mut compiled: Vec<Pattern> = Vec::with_capacity(patterns.len());
     for (i, (pattern, info)) in patterns.iter().zip(&INFOS).enumerate() {
         let place = format!("patterns[{i}]");
         if compiled.iter().any(|known| known.name == pattern.name) {
-            return Err(RuleError::new(format!("{place}.name"), format!("`{}` is there twice", pattern.name)));
+            return Err(RuleError::new(
+                format!("{place}.name"),
+                format!("`{}` is there twice", pattern.name),
+            ));
         }
         compiled.push(Pattern::new(&place, pattern, Detector::new(info))?);
     }
@@ -105,11 +111,15 @@ impl Pattern {
         let wrong = |field: &str, problem: String| RuleError::new(format!("{place}.{field}"), problem);
         let fail = |field: &str, problem: String| Err(wrong(field, problem));
         if name_at(source.name.as_bytes()) != Some(source.name.len()) {
-            let problem = format!("is not a capital letter followed by at most {} capitals, digits and underscores", LONGEST_NAME - 1);
+            let problem = format!(
+                "is not a capital letter followed by at most {} capitals, digits and underscores",
+                LONGEST_NAME - 1
+            );
             return fail("name", problem);
         }
         if let Some(policy) = source.policy {
-            policies::check(source.kind, policy).map_err(|error| wrong("policy", format!("is refused: {error}")))?;
+            policies::check(source.kind, policy)
+                .map_err(|error| wrong("policy", format!("is refused: {error}")))?;
         }
         if source.near.iter().any(|word| word.trim().is_empty()) {
             return fail("near", "has an empty word, take it out".to_owned());
@@ -124,7 +134,10 @@ impl Pattern {
             near: source.near.iter().map(|word| word.trim().to_ascii_lowercase()).collect(),
         };
         if source.examples.is_empty() {
-            return fail("examples", "is empty, give at least one text in which the pattern finds something".to_owned());
+            return fail(
+                "examples",
+                "is empty, give at least one text in which the pattern finds something".to_owned(),
+            );
         }
         let mut spans = Vec::new();
         let mut finds = |text: &str| {
@@ -133,7 +146,10 @@ impl Pattern {
             !spans.is_empty()
         };
         if let Some(n) = source.examples.iter().position(|text| !finds(text)) {
-            return fail(&format!("examples[{n}]"), "is not found by its own pattern, mend either".to_owned());
+            return fail(
+                &format!("examples[{n}]"),
+                "is not found by its own pattern, mend either".to_owned(),
+            );
         }
         if let Some(n) = source.counter_examples.iter().position(|text| finds(text)) {
             return fail(&format!("counter_examples[{n}]"), "is found by the pattern, narrow it".to_owned());
@@ -193,7 +209,9 @@ fn compiled(source: &str) -> Result<Regex, String> {
     }
     let config = Config::new().nfa_size_limit(Some(LARGEST)).onepass(false).hybrid_cache_capacity(LARGEST);
     let regex = Regex::builder().configure(config).syntax(syntax).build(source);
-    regex.map_err(|_| "is too large when compiled: use `[0-9]` for `\\d`, `[a-z]` for `\\w`, or repeat less".to_owned())
+    regex.map_err(|_| {
+        "is too large when compiled: use `[0-9]` for `\\d`, `[a-z]` for `\\w`, or repeat less".to_owned()
+    })
 }
 
 #[cfg(test)]
