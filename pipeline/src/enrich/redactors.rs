@@ -129,7 +129,7 @@ impl Redactors {
             match &compiled.usable {
                 Ok(_) if was.is_some_and(|was| Arc::ptr_eq(was, compiled)) => {}
                 Ok(_) => {
-                    tracing::info!(tenant = owner, version = compiled.version, "redaction policy in effect")
+                    tracing::info!(tenant = owner, version = compiled.version, "redaction policy in effect");
                 }
                 Err(error) => {
                     refused += 1;
