@@ -120,6 +120,8 @@ impl Redactors {
                 (entity.id.clone(), known.unwrap_or_else(|| Arc::new(self.compile(entity))))
             })
             .collect();
+        // One tenant's bad policy must not take the process out of service for the others.
+        part.ready();
         if all_known {
             return;
         }
@@ -143,8 +145,6 @@ impl Redactors {
         metrics::POLICIES.with_label_values(&["in_effect"]).set(count(by_owner.len() - refused));
         metrics::POLICIES.with_label_values(&["refused"]).set(count(refused));
         self.policies.store(Arc::new(Policies { by_owner, keyed: RwLock::default() }));
-        // One tenant's bad policy must not take the process out of service for the others.
-        part.ready();
     }
 
     fn compile(&self, entity: &ControlEntity) -> Compiled {
