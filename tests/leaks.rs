@@ -165,8 +165,10 @@ async fn no_personal_value_is_left_in_any_topic_table_log_metric_answer_message_
     let stop =
         http.post(format!("{control}/__control/traffic")).json(&json!({"rate": 0.0})).send().await.unwrap();
     assert!(stop.status().is_success());
-    until(&client, "SELECT count() FROM outcomes WHERE toString(status) ILIKE '%applied%'", |rows| rows > 20)
-        .await;
+    until(&client, "SELECT count() FROM outcomes WHERE kind = 'write_back' AND result = 'applied'", |rows| {
+        rows > 20
+    })
+    .await;
 
     let mut planted = Vec::new();
     for tenant in samples["tenants"].as_array().unwrap() {

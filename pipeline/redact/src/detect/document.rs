@@ -91,11 +91,17 @@ fn fits(bytes: &[u8], start: usize, end: usize, shape: &Shape) -> bool {
     let before_mask = bytes.get(end) == Some(&b'-') && mask::starts_at(bytes, end + 1);
     shape.len.contains(&len)
         && !before_mask
-        && digits >= 4
+        && (digits >= 4 || (digits >= 1 && is_german_serial(value)))
         && !goes_on
         && !is_iso_date
         && !is_compact_date(value)
         && !word_at(bytes, end)
+}
+
+/// Serial numbers of German documents have nine characters of an alphabet without vowels, so that they are no words
+/// though they may have few digits.
+fn is_german_serial(value: &[u8]) -> bool {
+    value.len() == 9 && value.iter().all(|b| b.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(b))
 }
 
 /// A full stop behind a word of more than three letters; "no." and "nr." go on.
