@@ -40,8 +40,11 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         .iter()
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
         .find(|next| {
+            // `V1933704` is no version.
+            let attached = bytes.get(next.end as usize).is_some_and(u8::is_ascii_digit);
             !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
                 && next.word != hit.word
+                && !(next.word == Word::Version && attached)
         })
         .map_or(usize::MAX, |next| next.start as usize);
 
@@ -58,9 +61,10 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         if is_part(byte) && byte != b'-' && !word_before(bytes, at) {
             let end = skip_all(&bytes[..bytes.len().min(at + 40)], at, is_part);
             let end = if bytes[end - 1] == b'-' { end - 1 } else { end };
-            if bytes[at..end].iter().any(u8::is_ascii_digit) && end - at >= 4 {
+            let direct = at - from <= DIRECT;
+            let digits = bytes[at..end].iter().any(u8::is_ascii_digit);
+            if end - at >= 4 && (digits || (direct && is_german_serial(&bytes[at..end]))) {
                 if fits(bytes, at, end, &shape) && !context.is_blocked(from, end) {
-                    let direct = at - from <= DIRECT;
                     sink.push(at, end, shape.detector, if direct { 0.85 } else { 0.65 });
                 }
                 return;
@@ -91,7 +95,7 @@ fn fits(bytes: &[u8], start: usize, end: usize, shape: &Shape) -> bool {
     let before_mask = bytes.get(end) == Some(&b'-') && mask::starts_at(bytes, end + 1);
     shape.len.contains(&len)
         && !before_mask
-        && (digits >= 4 || (digits >= 1 && is_german_serial(value)))
+        && (digits >= 4 || is_german_serial(value))
         && !goes_on
         && !is_iso_date
         && !is_compact_date(value)
