@@ -244,7 +244,7 @@ async fn in_notes(http: &reqwest::Client, samples: &Value, search: &Search) -> V
 /// Many more tickets than a demo has time for, redacted as the pipeline redacts them.
 #[test]
 fn what_the_sample_tickets_plant_is_found_in_all_of_their_languages() {
-    const TICKETS: usize = 20_000;
+    const TICKETS: usize = 8_000;
     let settings = Settings { pii_share: 1.0, english_share: 0.4, careless_share: 0.35 };
     let mut generator = Generator::with_settings(11, settings);
     let redactor = Redactor::new(&RedactConfig::default()).unwrap();

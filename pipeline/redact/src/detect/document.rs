@@ -40,11 +40,11 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         .iter()
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
         .find(|next| {
-            // `V1933704` is no version.
+            // `V1933704` is no version, and `CNH70CYGV` no Brazilian licence.
             let attached = bytes.get(next.end as usize).is_some_and(u8::is_ascii_digit);
-            !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
+            !attached
+                && !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
                 && next.word != hit.word
-                && !(next.word == Word::Version && attached)
         })
         .map_or(usize::MAX, |next| next.start as usize);
 
