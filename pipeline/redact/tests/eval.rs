@@ -68,6 +68,8 @@ fn tells_a_miss_from_a_false_mark_and_from_a_wrong_type() {
     assert_eq!(report.overall.false_marks, 1);
     // Masked under a wrong name is masked.
     assert_eq!(report.overall.characters.recall, 0.5);
+    assert_eq!((report.overall.any_type.precision, report.overall.any_type.recall), (0.5, 0.5));
+    assert_eq!(report.overall.spans.overlap.recall, 0.0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! 1. `token` cuts the text into words and looks each up in one hash table of names and common words (`words`).
 //! 2. `tagger` keeps windows around words that may be names; the rest of the text, most of it, goes no further.
-//! 3. A linear-chain model over hashed features (`features`, `model`) tags the windows.
+//! 3. A linear-chain model over hashed features (`features`, `clusters`, `model`) tags the windows.
 //! 4. `known` finds where the names of the ticket recur.
 //!
 //! Findings of the other detectors and masks are *covered*: no entity reaches into them. Since a tagged word is
@@ -10,6 +10,7 @@
 //! (mostly once more, only if something was found), so that a redacted text holds nothing that a second redaction
 //! would find. Cost is linear in the text's length, and nothing is allocated once the buffers have grown.
 
+mod clusters;
 mod evidence;
 mod features;
 mod known;
@@ -90,10 +91,10 @@ pub(crate) fn find(
         let before = spans.len();
         for entity in entities.iter() {
             let detector = DETECTORS[usize::from(entity.kind)];
-            let wanted = enabled[detector.kind().index()] && entity.score >= min_score;
-            if !wanted || !evidence::supports(entity, tokens) {
+            if !enabled[detector.kind().index()] || entity.score < min_score {
                 continue;
             }
+            let Some(entity) = evidence::supported(entity, tokens, case) else { continue };
             if entity.kind == tagger::PERSON && entity.to - entity.from <= 4 {
                 tokens[entity.from..entity.to]
                     .iter()

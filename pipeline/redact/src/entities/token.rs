@@ -73,6 +73,10 @@ impl Token {
         self.value & flags != 0
     }
 
+    pub(crate) fn is_mark(self, mark: u8) -> bool {
+        self.shape == Shape::MARK && self.hash == mark_hash(u32::from(mark))
+    }
+
     pub(crate) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
@@ -104,6 +108,9 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
         } else if byte == b'\n' || byte == b'\r' {
             gap = gap.max(gap::LINE);
             at += 1;
+        } else if is_written_break(bytes, at) {
+            gap = gap.max(gap::LINE);
+            at += 2;
         } else if byte.is_ascii_alphanumeric() || byte >= 0x80 {
             let (token, end) = word(text, at, limit, gap, words);
             at = end;
@@ -128,6 +135,12 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
     }
 }
 
+/// `\n` as two characters, as exports of helpdesks have it. In `C:\new` a small letter follows.
+fn is_written_break(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at..at + 2), Some(b"\\n" | b"\\r" | b"\\t"))
+        && bytes.get(at + 2).is_none_or(|next| !next.is_ascii_lowercase() && !next.is_ascii_digit())
+}
+
 fn cover(start: usize, end: usize, gap: u8) -> Token {
     Token { start: start as u32, end: end as u32, hash: 1, value: 0, shape: Shape::COVERED, gap }
 }
@@ -140,8 +153,12 @@ fn mark(start: usize, end: usize, code: u32, gap: u8) -> Token {
         Some('–' | '—' | '−') => u32::from(b'-'),
         _ => code,
     };
-    let hash = code.wrapping_mul(0x9E37_79B1);
+    let hash = mark_hash(code);
     Token { start: start as u32, end: end as u32, hash, value: 0, shape: Shape::MARK, gap }
+}
+
+fn mark_hash(code: u32) -> u32 {
+    code.wrapping_mul(0x9E37_79B1)
 }
 
 /// The word at `start`, or the mark if a non-ASCII character is one; nothing for white space.
