@@ -7,15 +7,15 @@
 use crate::config::KafkaConfig;
 use crate::health::{Health, Part};
 use crate::kafka;
-use crate::seal::{DATA_KEY_KIND, Vault};
+use crate::seal::{DATA_KEY_KIND, OpenError, REQUESTER_KEY_KIND, SealError, Vault};
 use crate::time::now_ms;
 use deskstream_schemas::{ControlEntity, DecodeError, Decoder, Encoder, Registry, SchemaIds, Topic, Topics};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,12 @@ use tokio_util::sync::CancellationToken;
 const POLL: Duration = Duration::from_millis(100);
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const PUT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A requester's first event waits for its key: shorter than the 12 s that a webhook's sender waits.
+const REQUESTER_KEY_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// So many requesters' keys are made at a time; of one requester one, so that a burst does not make many.
+const KEY_MAKERS: usize = 1024;
 
 /// The control topic could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +44,12 @@ pub enum ControlError {
     /// An entity could not be written.
     #[error(transparent)]
     Encode(#[from] deskstream_schemas::EncodeError),
+    /// A key could not be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A key that was just made can't be read.
+    #[error("take in a key that was just made")]
+    Open(#[from] OpenError),
 }
 
 type Entities = BTreeMap<String, Arc<ControlEntity>>;
@@ -57,6 +69,7 @@ pub struct Control {
     producer: FutureProducer,
     encoder: Arc<Encoder<ControlEntity>>,
     topic: Arc<str>,
+    makers: Arc<[tokio::sync::Mutex<()>]>,
     shutdown: CancellationToken,
 }
 
@@ -87,6 +100,7 @@ impl Control {
             decoder: Decoder::new(Arc::clone(registry)),
             part: health.part("control"),
             topic: Arc::clone(&topic),
+            orphans: Mutex::default(),
         };
         std::thread::Builder::new()
             .name("control".to_owned())
@@ -96,7 +110,8 @@ impl Control {
             })
             .expect("the system has threads to give at start");
         let encoder = Arc::new(Encoder::new(ids));
-        let control = Self { shared, applied, producer, encoder, topic, shutdown };
+        let makers = (0..KEY_MAKERS).map(|_| tokio::sync::Mutex::default()).collect();
+        let control = Self { shared, applied, producer, encoder, topic, makers, shutdown };
         control.wait_for_end(config).await?;
         Ok(control)
     }
@@ -131,8 +146,22 @@ impl Control {
         let record = FutureRecord::to(&self.topic).partition(0).key(&key).payload(&payload);
         let delivery =
             self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
+        self.read_back(delivery.offset).await
+    }
+
+    /// Removes an entity by a tombstone, in every process; waits as [`Control::put`] does. A key that is removed is
+    /// destroyed: compaction takes what was written of it off the broker's disks (see decision 0015).
+    pub async fn remove(&self, kind: &str, id: &str) -> Result<(), ControlError> {
+        let key = format!("{kind}/{id}");
+        let record = FutureRecord::<str, [u8]>::to(&self.topic).partition(0).key(&key);
+        let delivery =
+            self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
+        self.read_back(delivery.offset).await
+    }
+
+    async fn read_back(&self, offset: i64) -> Result<(), ControlError> {
         let mut applied = self.applied.clone();
-        let read_back = applied.wait_for(|offset| *offset > delivery.offset);
+        let read_back = applied.wait_for(|applied| *applied > offset);
         tokio::select! {
             read = tokio::time::timeout(PUT_TIMEOUT, read_back) => match read {
                 Ok(Ok(_)) => Ok(()),
@@ -175,6 +204,33 @@ impl Control {
         self.put(&self.shared.vault.new_data_key(tenant, &key_id, by)).await
     }
 
+    /// Makes sure that values of the requester are sealed with a key of its own, which [`Control::remove`] destroys.
+    /// Returns when the broker has the key: no event may be acknowledged whose key could be lost.
+    pub async fn ensure_requester_key(
+        &self,
+        tenant: &str,
+        requester: &str,
+        by: &str,
+    ) -> Result<(), ControlError> {
+        let vault = &self.shared.vault;
+        if vault.has_requester_key(tenant, requester) {
+            return Ok(());
+        }
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&(tenant, requester), &mut hasher);
+        let maker = std::hash::Hasher::finish(&hasher) as usize % KEY_MAKERS;
+        let _alone = self.makers[maker].lock().await;
+        if vault.has_requester_key(tenant, requester) {
+            return Ok(());
+        }
+        let entity = vault.new_requester_key(tenant, requester, by)?;
+        let (key, payload) = (entity.key(), self.encoder.encode(&entity)?);
+        let record = FutureRecord::to(&self.topic).partition(0).key(&key).payload(&payload);
+        self.producer.send(record, REQUESTER_KEY_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
+        // Not read back, as [`Control::put`] does: a stream of new requesters would wait for each other.
+        Ok(vault.learn(&entity)?)
+    }
+
     async fn wait_for_end(&self, config: &KafkaConfig) -> Result<(), ControlError> {
         let probe: BaseConsumer = kafka::client(config).create().map_err(ControlError::Kafka)?;
         let topic = Arc::clone(&self.topic);
@@ -197,6 +253,9 @@ struct Follower {
     decoder: Decoder<ControlEntity>,
     part: Part,
     topic: Arc<str>,
+    /// Requesters' keys whose tenant's key has not been read yet, by that key: compaction keeps the latest of each, so
+    /// a tenant's key that was wrapped anew lies behind the keys that it wraps.
+    orphans: Mutex<HashMap<String, Vec<ControlEntity>>>,
 }
 
 impl Follower {
@@ -239,10 +298,10 @@ impl Follower {
             return;
         };
         let Some(payload) = payload else {
-            if let Some(removed) = self.shared.entities.write().remove(key)
-                && removed.kind == DATA_KEY_KIND
-            {
-                self.shared.vault.forget(&removed.id);
+            self.shared.entities.write().remove(key);
+            if let Some((DATA_KEY_KIND | REQUESTER_KEY_KIND, id)) = key.split_once('/') {
+                self.orphans.lock().values_mut().for_each(|keys| keys.retain(|entity| entity.id != id));
+                self.shared.vault.forget(id);
             }
             return;
         };
@@ -256,14 +315,41 @@ impl Follower {
         };
         match entity {
             Ok(entity) => {
-                if entity.kind == DATA_KEY_KIND
-                    && let Err(error) = self.shared.vault.learn(&entity)
-                {
-                    tracing::error!(id = %entity.id, %error, "a data key can't be unwrapped: is keys.master the right one?");
+                // Requesters' keys may be millions: the vault holds them, in less room.
+                if entity.kind == REQUESTER_KEY_KIND {
+                    self.learn_requester(entity);
+                    return;
+                }
+                if entity.kind == DATA_KEY_KIND {
+                    match self.shared.vault.learn(&entity) {
+                        Ok(()) => {
+                            let orphans = self.orphans.lock().remove(&entity.id);
+                            orphans.into_iter().flatten().for_each(|entity| self.learn_requester(entity));
+                        }
+                        Err(error) => tracing::error!(
+                            id = %entity.id, %error,
+                            "a data key can't be unwrapped: is keys.master the right one, or is an earlier one \
+                             missing in keys.older?"
+                        ),
+                    }
                 }
                 self.shared.entities.write().insert(key.to_owned(), Arc::new(entity));
             }
             Err(error) => tracing::warn!(offset, %error, "control record that can't be read, ignored"),
+        }
+    }
+
+    fn learn_requester(&self, entity: ControlEntity) {
+        match self.shared.vault.learn(&entity) {
+            Ok(()) => {}
+            Err(OpenError::UnknownKey(tenant_key)) => {
+                self.orphans.lock().entry(tenant_key).or_default().push(entity);
+            }
+            // Its tenant was erased.
+            Err(OpenError::Destroyed(_)) => {}
+            Err(error @ OpenError::Tampered) => {
+                tracing::error!(id = %entity.id, %error, "a requester's key can't be unwrapped, ignored");
+            }
         }
     }
 }

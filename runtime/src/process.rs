@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::health::Health;
 use crate::kafka::{self, KafkaError};
-use crate::seal::{MasterKey, MasterKeyError, Vault};
+use crate::seal::{LocalMaster, MasterKeyError, Vault};
 use deskstream_schemas::{Registry, RegistryError, RegistryOptions, SchemaIds, Topics};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Process {
         kafka::ensure_topics(&config.kafka, &topics).await?;
         let registry = Arc::new(Registry::new(&registry_options(&config))?);
         let ids = Arc::new(registry.register_all(&topics).await?);
-        let vault = Arc::new(Vault::new(MasterKey::load(&config.keys)?));
+        let vault = Arc::new(Vault::with_wrap(Box::new(LocalMaster::load(&config.keys)?)));
         let control = Control::start(
             &config.kafka,
             &topics,

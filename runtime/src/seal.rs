@@ -6,7 +6,10 @@
 //! nonce derives an AES-256-GCM key, the second half is its nonce. A process keeps its first half, and so
 //! derives once; a reader keeps the keys it derived.
 
+mod master;
+mod requesters;
 mod vault;
 mod xaes;
 
-pub use vault::{DATA_KEY_KIND, MasterKey, MasterKeyError, OpenError, SealError, Vault};
+pub use master::{KeyWrap, LocalMaster, MasterKey, MasterKeyError};
+pub use vault::{DATA_KEY_KIND, OpenError, REQUESTER_KEY_KIND, SealError, Vault};

@@ -97,6 +97,7 @@ pub struct ClickHouseConfig {
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct KeysConfig {
     pub master: Secret,
+    pub older: Vec<Secret>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

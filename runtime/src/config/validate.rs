@@ -154,6 +154,9 @@ impl Check {
 
     fn secrets(&mut self, config: &Config) {
         self.secret("keys.master", &config.keys.master);
+        for (index, key) in config.keys.older.iter().enumerate() {
+            self.secret(&format!("keys.older[{index}]"), key);
+        }
         let optional = [
             ("kafka.sasl_password", &config.kafka.sasl_password),
             ("registry.password", &config.registry.password),

@@ -1,17 +1,14 @@
 //! The keys in memory: the master key from the environment, data keys from the `control` topic.
 
-use super::xaes::{self, NONCE_BYTES, Prefix};
-use crate::config::KeysConfig;
+use super::master::{KeyWrap, LocalMaster, MasterKey};
+use super::requesters::{Requesters, is_requester_key};
+use super::xaes::{self, Prefix};
 use crate::time::now_ms;
 use aes_gcm::Aes256Gcm;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use deskstream_schemas::{ControlEntity, Sealed};
 use parking_lot::RwLock;
 use rand::Rng;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
@@ -19,16 +16,11 @@ use zeroize::Zeroizing;
 /// Kind of the control entities that hold wrapped data keys; their id is `tenant/key id`.
 pub const DATA_KEY_KIND: &str = "tenant-key";
 
+/// Kind of the control entities that hold a requester's key, wrapped by the tenant's; their id is `tenant/r/number`.
+pub const REQUESTER_KEY_KIND: &str = "requester-key";
+
 /// Readers keep this many derived keys; each writing process uses one for each data key.
 const MAX_DERIVED: usize = 1024;
-
-/// The master key can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    /// It is not 32 bytes in base64.
-    #[error("keys.master is not 32 bytes in base64: make one by `openssl rand -base64 32`")]
-    Malformed,
-}
 
 /// A value could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -47,38 +39,12 @@ pub enum OpenError {
     /// The key is not known (yet), or was destroyed.
     #[error("data key {0} is not known, or was destroyed")]
     UnknownKey(String),
+    /// The key was destroyed: what it sealed was erased.
+    #[error("data key {0} was destroyed: what it sealed is erased")]
+    Destroyed(String),
     /// It was changed, belongs to another record, or was sealed with another key.
     #[error("a sealed value was changed or belongs to another record")]
     Tampered,
-}
-
-/// The key that wraps data keys.
-pub struct MasterKey {
-    id: String,
-    key: Zeroizing<[u8; 32]>,
-}
-
-impl MasterKey {
-    /// Reads the master key that the configuration names.
-    pub fn load(config: &KeysConfig) -> Result<Self, MasterKeyError> {
-        Self::from_base64(config.master.expose().expose_secret())
-    }
-
-    /// A new master key, as the configuration takes it.
-    pub fn generate() -> SecretString {
-        let mut key = Zeroizing::new([0u8; 32]);
-        rand::rng().fill_bytes(key.as_mut_slice());
-        SecretString::from(STANDARD.encode(key.as_slice()))
-    }
-
-    fn from_base64(text: &str) -> Result<Self, MasterKeyError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| MasterKeyError::Malformed)?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Malformed)?;
-        // The id only tells master keys apart; 32 bits of a hash of 256 random bits reveal nothing.
-        let digest = Sha256::digest(key);
-        let id = digest.iter().take(4).fold("master-".to_owned(), |id, b| format!("{id}{b:02x}"));
-        Ok(Self { id, key: Zeroizing::new(key) })
-    }
 }
 
 struct DataKey {
@@ -91,11 +57,42 @@ struct Keys {
     by_id: HashMap<String, Arc<DataKey>>,
     /// Of each tenant, the newest key and when it was made.
     active: HashMap<String, (i64, String)>,
+    /// Keys of requesters, wrapped by the tenant's.
+    requesters: Requesters,
+    /// Keys that were destroyed while this process ran.
+    destroyed: HashSet<String>,
+}
+
+impl Keys {
+    fn absent(&self, key_id: &str) -> OpenError {
+        let id = key_id.to_owned();
+        if self.destroyed.contains(key_id) { OpenError::Destroyed(id) } else { OpenError::UnknownKey(id) }
+    }
+}
+
+fn random_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    rand::rng().fill_bytes(key.as_mut_slice());
+    key
+}
+
+fn entity(kind: &str, id: String, tenant: &str, made_by: &str, secret: Sealed) -> ControlEntity {
+    ControlEntity {
+        kind: kind.to_owned(),
+        id,
+        tenant: tenant.to_owned(),
+        version: 1,
+        updated_at: now_ms(),
+        updated_by: made_by.to_owned(),
+        body: "{}".to_owned(),
+        secret: Some(secret),
+    }
 }
 
 /// Seals and opens values.
 pub struct Vault {
-    master: MasterKey,
+    master: Box<dyn KeyWrap>,
+    started_at: i64,
     prefix: Prefix,
     counter: AtomicU64,
     keys: RwLock<Keys>,
@@ -105,10 +102,16 @@ pub struct Vault {
 impl Vault {
     /// A vault without data keys.
     pub fn new(master: MasterKey) -> Self {
+        Self::with_wrap(Box::new(LocalMaster::new(master, Vec::new())))
+    }
+
+    /// A vault whose data keys are wrapped by `master`.
+    pub fn with_wrap(master: Box<dyn KeyWrap>) -> Self {
         let mut prefix = Prefix::default();
         rand::rng().fill_bytes(&mut prefix);
         Self {
             master,
+            started_at: now_ms(),
             prefix,
             counter: AtomicU64::new(0),
             keys: RwLock::default(),
@@ -131,50 +134,134 @@ impl Vault {
         Ok(Sealed { key_id: key_id.clone(), nonce, ciphertext })
     }
 
+    /// As [`Vault::seal`], under the requester's own key if there is one: destroying that erases the requester.
+    pub fn seal_for(
+        &self,
+        tenant: &str,
+        requester: Option<&str>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Sealed, SealError> {
+        if let Some(requester) = requester {
+            let keys = self.keys.read();
+            if let Some((key_id, key)) = keys.requesters.newest(tenant, requester) {
+                let (nonce, suffix) = self.nonce();
+                let cipher = xaes::derive(key, &self.prefix);
+                let ciphertext = xaes::seal(&cipher, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
+                return Ok(Sealed { key_id: key_id.to_owned(), nonce, ciphertext });
+            }
+        }
+        self.seal(tenant, aad, plaintext)
+    }
+
     /// Decrypts a value; `aad` must be what it was sealed with.
     pub fn open(&self, sealed: &Sealed, aad: &[u8]) -> Result<Vec<u8>, OpenError> {
-        let (prefix, suffix) = halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
+        let (prefix, suffix) = xaes::halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
+        if is_requester_key(&sealed.key_id) {
+            // A requester writes seldom: caching the derivation would only push out the tenants'.
+            let keys = self.keys.read();
+            let key = keys.requesters.get(&sealed.key_id).ok_or_else(|| keys.absent(&sealed.key_id))?;
+            let cipher = xaes::derive(key, &prefix);
+            return xaes::open(&cipher, &suffix, aad, &sealed.ciphertext).ok_or(OpenError::Tampered);
+        }
         let cipher = self.reader(&sealed.key_id, prefix)?;
         xaes::open(&cipher, &suffix, aad, &sealed.ciphertext).ok_or(OpenError::Tampered)
     }
 
-    /// Makes a data key for the tenant, as the control entity that brings it to every process.
-    pub fn new_data_key(&self, tenant: &str, key_id: &str, made_by: &str) -> ControlEntity {
-        let mut key = Zeroizing::new([0u8; 32]);
-        rand::rng().fill_bytes(key.as_mut_slice());
-        let id = format!("{tenant}/{key_id}");
-        let (nonce, suffix) = self.nonce();
-        let wrapper = xaes::derive(&self.master.key, &self.prefix);
-        let ciphertext =
-            xaes::seal(&wrapper, &suffix, format!("{DATA_KEY_KIND}/{id}").as_bytes(), key.as_slice())
-                .expect("32 bytes are not too large for the cipher");
-        ControlEntity {
-            kind: DATA_KEY_KIND.to_owned(),
-            id,
-            tenant: tenant.to_owned(),
-            version: 1,
-            updated_at: now_ms(),
-            updated_by: made_by.to_owned(),
-            body: "{}".to_owned(),
-            secret: Some(Sealed { key_id: self.master.id.clone(), nonce, ciphertext }),
-        }
+    /// When this vault began: keys that were made before are known to it as soon as `control` is read to its end.
+    pub fn started_at(&self) -> i64 {
+        self.started_at
     }
 
-    /// Takes a data key in from its control entity.
+    /// Id of the master key that wraps new data keys.
+    pub fn master_id(&self) -> &str {
+        self.master.current()
+    }
+
+    /// The key that seals the tenant's values now.
+    pub fn active_key(&self, tenant: &str) -> Option<String> {
+        self.keys.read().active.get(tenant).map(|(_, id)| id.clone())
+    }
+
+    /// Whether the key can be used by this process.
+    pub fn knows(&self, key_id: &str) -> bool {
+        let keys = self.keys.read();
+        keys.by_id.contains_key(key_id) || keys.requesters.get(key_id).is_some()
+    }
+
+    /// Whether the requester has a key.
+    pub fn has_requester_key(&self, tenant: &str, requester: &str) -> bool {
+        self.keys.read().requesters.newest(tenant, requester).is_some()
+    }
+
+    /// Ids of the keys of a requester, or of all the tenant's requesters.
+    pub fn requester_keys(&self, tenant: &str, requester: Option<&str>) -> Vec<String> {
+        self.keys.read().requesters.ids(tenant, requester)
+    }
+
+    /// A keyed hash of a text under the tenant's newest key, with that key's id: the same text can be recognised by
+    /// whoever has the key, and guessed by nobody else.
+    pub fn fingerprint(&self, tenant: &str, text: &str) -> Option<(String, String)> {
+        let keys = self.keys.read();
+        let (_, id) = keys.active.get(tenant)?;
+        let mac = super::requesters::mac(&keys.by_id.get(id)?.key, text.as_bytes());
+        Some((id.clone(), mac.iter().take(16).map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// Makes a data key for the tenant, as the control entity that brings it to every process.
+    pub fn new_data_key(&self, tenant: &str, key_id: &str, made_by: &str) -> ControlEntity {
+        let key = random_key();
+        let id = format!("{tenant}/{key_id}");
+        let (_, suffix) = self.nonce();
+        let secret = self.master.wrap(&format!("{DATA_KEY_KIND}/{id}"), &key, &self.prefix, &suffix);
+        entity(DATA_KEY_KIND, id, tenant, made_by, secret)
+    }
+
+    /// Makes a key for a requester, wrapped by the tenant's. The requester's identity travels in it, encrypted.
+    pub fn new_requester_key(
+        &self,
+        tenant: &str,
+        requester: &str,
+        made_by: &str,
+    ) -> Result<ControlEntity, SealError> {
+        let id = format!("{tenant}/r/{:016x}", rand::random::<u64>());
+        let mut plain = Zeroizing::new(random_key().to_vec());
+        plain.extend_from_slice(requester.as_bytes());
+        let name = format!("{REQUESTER_KEY_KIND}/{id}");
+        let secret = self.seal(tenant, name.as_bytes(), &plain)?;
+        Ok(entity(REQUESTER_KEY_KIND, id, tenant, made_by, secret))
+    }
+
+    /// The same data key wrapped by the newest master key; none if it is already.
+    pub fn rewrap(&self, old: &ControlEntity) -> Result<Option<ControlEntity>, OpenError> {
+        let sealed = old.secret.as_ref().ok_or(OpenError::Tampered)?;
+        if sealed.key_id == self.master.current() {
+            return Ok(None);
+        }
+        let name = old.key();
+        let key = self.master.unwrap(&name, sealed)?;
+        let (_, suffix) = self.nonce();
+        let secret = Some(self.master.wrap(&name, &key, &self.prefix, &suffix));
+        // Its time stays: which of the tenant's keys is the newest follows from it.
+        Ok(Some(ControlEntity { version: old.version + 1, secret, ..old.clone() }))
+    }
+
+    /// Takes a key in from its control entity.
     pub fn learn(&self, entity: &ControlEntity) -> Result<(), OpenError> {
         let sealed = entity.secret.as_ref().ok_or(OpenError::Tampered)?;
-        if sealed.key_id != self.master.id {
-            return Err(OpenError::UnknownKey(sealed.key_id.clone()));
+        let name = entity.key();
+        if entity.kind == REQUESTER_KEY_KIND {
+            let plain = Zeroizing::new(self.open(sealed, name.as_bytes())?);
+            let (key, requester) = plain.split_first_chunk::<32>().ok_or(OpenError::Tampered)?;
+            let requester = std::str::from_utf8(requester).map_err(|_| OpenError::Tampered)?;
+            let mut keys = self.keys.write();
+            keys.requesters.insert(&entity.tenant, requester, &entity.id, entity.updated_at, key);
+            return Ok(());
         }
-        let (prefix, suffix) = halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
-        let wrapper = xaes::derive(&self.master.key, &prefix);
-        let plain = xaes::open(&wrapper, &suffix, entity.key().as_bytes(), &sealed.ciphertext)
-            .map(Zeroizing::new)
-            .ok_or(OpenError::Tampered)?;
-        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| OpenError::Tampered)?;
+        let key = self.master.unwrap(&name, sealed)?;
         let writer = xaes::derive(&key, &self.prefix);
         let mut keys = self.keys.write();
-        keys.by_id.insert(entity.id.clone(), Arc::new(DataKey { key: Zeroizing::new(key), writer }));
+        keys.by_id.insert(entity.id.clone(), Arc::new(DataKey { key, writer }));
         let newer = keys
             .active
             .get(&entity.tenant)
@@ -185,11 +272,26 @@ impl Vault {
         Ok(())
     }
 
-    /// Forgets a data key: what it sealed can't be opened any more.
+    /// Forgets a key: what it sealed can't be opened any more. With a tenant's last key go those of its requesters,
+    /// which it wrapped.
     pub fn forget(&self, id: &str) {
         let mut keys = self.keys.write();
+        keys.destroyed.insert(id.to_owned());
+        if is_requester_key(id) {
+            keys.requesters.remove(id);
+            return;
+        }
         keys.by_id.remove(id);
         keys.active.retain(|_, (_, active)| active != id);
+        if let Some((tenant, _)) = id.split_once('/') {
+            let of_tenant = format!("{tenant}/");
+            if !keys.by_id.keys().any(|known| known.starts_with(&of_tenant)) {
+                for gone in keys.requesters.ids(tenant, None) {
+                    keys.requesters.remove(&gone);
+                    keys.destroyed.insert(gone);
+                }
+            }
+        }
         self.derived.write().retain(|(key_id, _), _| key_id != id);
     }
 
@@ -199,7 +301,7 @@ impl Vault {
             return Ok(Arc::clone(cipher));
         }
         let key = self.keys.read().by_id.get(key_id).cloned();
-        let key = key.ok_or_else(|| OpenError::UnknownKey(key_id.to_owned()))?;
+        let key = key.ok_or_else(|| self.keys.read().absent(key_id))?;
         let cipher = Arc::new(xaes::derive(&key.key, &prefix));
         let mut derived = self.derived.write();
         // Prefixes come from records: a flood of new ones must not fill the memory.
@@ -214,23 +316,15 @@ impl Vault {
     fn nonce(&self) -> (Vec<u8>, Prefix) {
         let mut suffix = Prefix::default();
         suffix[4..].copy_from_slice(&self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let mut nonce = Vec::with_capacity(NONCE_BYTES);
-        nonce.extend_from_slice(&self.prefix);
-        nonce.extend_from_slice(&suffix);
-        (nonce, suffix)
+        (xaes::join(&self.prefix, &suffix), suffix)
     }
-}
-
-fn halves(nonce: &[u8]) -> Option<(Prefix, Prefix)> {
-    if nonce.len() != NONCE_BYTES {
-        return None;
-    }
-    Some((nonce[..12].try_into().ok()?, nonce[12..].try_into().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     fn vault(seed: u8) -> Vault {
         Vault::new(MasterKey::from_base64(&STANDARD.encode([seed; 32])).unwrap())
@@ -247,7 +341,7 @@ mod tests {
         assert_eq!(reader.open(&sealed, b"record 1").unwrap(), b"secret");
         assert_eq!(reader.open(&sealed, b"record 2"), Err(OpenError::Tampered));
         reader.forget("acme/k1");
-        assert!(matches!(reader.open(&sealed, b"record 1"), Err(OpenError::UnknownKey(_))));
+        assert!(matches!(reader.open(&sealed, b"record 1"), Err(OpenError::Destroyed(_))));
     }
 
     #[test]
@@ -260,8 +354,7 @@ mod tests {
     fn no_two_nonces_are_alike() {
         let vault = vault(1);
         vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        let nonces: std::collections::HashSet<_> =
-            (0..1000).map(|_| vault.seal("acme", b"", b"x").unwrap().nonce).collect();
+        let nonces: HashSet<_> = (0..1000).map(|_| vault.seal("acme", b"", b"x").unwrap().nonce).collect();
         assert_eq!(nonces.len(), 1000);
     }
 
@@ -275,5 +368,59 @@ mod tests {
         vault.learn(&vault.new_data_key("acme", "k2", "test")).unwrap();
         assert_eq!(vault.seal("acme", b"", b"x").unwrap().key_id, "acme/k2");
         assert_eq!(vault.open(&sealed, b"").unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_requester_is_erased_and_nobody_else() {
+        let vault = vault(1);
+        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
+        let keys: Vec<_> =
+            ["7", "8"].map(|r| vault.new_requester_key("acme", r, "test").unwrap()).into_iter().collect();
+        for key in &keys {
+            vault.learn(key).unwrap();
+            let shown = format!("{key:?}");
+            assert!(!shown.contains("\"7\"") && !shown.contains("\"8\""), "{shown}");
+        }
+        let [seven, eight] = ["7", "8"].map(|r| vault.seal_for("acme", Some(r), b"a", b"x").unwrap());
+        let none = vault.seal_for("acme", None, b"a", b"x").unwrap();
+        assert_eq!(seven.key_id, keys[0].id);
+        assert_eq!(vault.requester_keys("acme", Some("7")), [keys[0].id.clone()]);
+        vault.forget(&keys[0].id);
+        assert_eq!(vault.open(&seven, b"a"), Err(OpenError::Destroyed(keys[0].id.clone())));
+        assert_eq!(vault.open(&eight, b"a").unwrap(), b"x");
+        assert_eq!(vault.open(&none, b"a").unwrap(), b"x");
+        assert!(!vault.has_requester_key("acme", "7"));
+        // A process that never knew the key can't open it either, and one with the tenant's key alone can't make it.
+        vault.forget("acme/k1");
+        assert_eq!(vault.open(&eight, b"a"), Err(OpenError::Destroyed(keys[1].id.clone())));
+        assert!(matches!(vault.seal_for("acme", Some("8"), b"a", b"x"), Err(SealError::NoKey(_))));
+    }
+
+    #[test]
+    fn a_requesters_key_of_another_tenant_or_under_another_name_is_refused() {
+        let vault = vault(1);
+        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
+        let mut key = vault.new_requester_key("acme", "7", "test").unwrap();
+        key.id = "other/r/0000000000000001".into();
+        assert_eq!(vault.learn(&key), Err(OpenError::Tampered));
+    }
+
+    #[test]
+    fn a_new_master_key_wraps_and_the_old_one_is_no_longer_needed() {
+        let text = [7u8, 8].map(|seed| STANDARD.encode([seed; 32]));
+        let [old, new] = [0, 1].map(|i: usize| MasterKey::from_base64(&text[i]).unwrap());
+        let before = Vault::new(MasterKey::from_base64(&text[0]).unwrap());
+        let key = before.new_data_key("acme", "k1", "test");
+        before.learn(&key).unwrap();
+        let sealed = before.seal("acme", b"", b"x").unwrap();
+        let between = Vault::with_wrap(Box::new(LocalMaster::new(new, vec![old])));
+        between.learn(&key).unwrap();
+        let rewrapped = between.rewrap(&key).unwrap().unwrap();
+        assert_eq!((rewrapped.version, rewrapped.updated_at), (2, key.updated_at));
+        assert!(between.rewrap(&rewrapped).unwrap().is_none());
+        let after = Vault::new(MasterKey::from_base64(&text[1]).unwrap());
+        assert!(matches!(after.learn(&key), Err(OpenError::UnknownKey(_))));
+        after.learn(&rewrapped).unwrap();
+        assert_eq!(after.open(&sealed, b"").unwrap(), b"x");
     }
 }
