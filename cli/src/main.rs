@@ -5,7 +5,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, demo, doctor, eval, import, migrate, redact, registry, run, samples, train, validate,
+    bench, connect, demo, doctor, erase, eval, import, keys, migrate, redact, registry, run, samples, train,
+    validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -34,6 +35,10 @@ enum Command {
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
     Import(import::Args),
+    /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
+    Erase(erase::Args),
+    /// List tenants' data keys, or rotate them or the master key.
+    Keys(keys::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
     /// Train the local models.
@@ -81,6 +86,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Erase(args) => erase::run(args).await.map(done),
+            Command::Keys(args) => keys::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),

@@ -4,7 +4,7 @@ use super::error::SendError;
 use super::producer::{Ack, Producer, ProducerOptions};
 use super::sink::Sink;
 use deskstream_runtime::Process;
-use deskstream_runtime::control::ControlError;
+use deskstream_runtime::control::{Control, ControlError};
 use deskstream_runtime::kafka::KafkaError;
 use deskstream_runtime::seal::Vault;
 use deskstream_schemas::{Encoder, Platform, Sealed, TicketContent, TicketEvent, ticket_key};
@@ -32,6 +32,7 @@ pub struct EventSink {
     sink: Sink<TicketEvent>,
     content: Arc<Encoder<TicketContent>>,
     vault: Arc<Vault>,
+    control: Control,
 }
 
 impl EventSink {
@@ -46,6 +47,7 @@ impl EventSink {
             sink: Sink::new(process, producer),
             content: Arc::new(Encoder::new(&process.ids)),
             vault: Arc::clone(&process.vault),
+            control: process.control.clone(),
         }
     }
 
@@ -57,19 +59,38 @@ impl EventSink {
     /// Seals `content` into the event and writes it; waits for room, then for the acknowledgement.
     /// What the event held as content is replaced.
     pub async fn send(&self, event: TicketEvent, content: &TicketContent) -> Result<Ack, SendError> {
-        let event = self.seal(event, content)?;
+        let event = self.seal(event, content).await?;
         self.sink.send(&event.key(), &event).await
     }
 
     /// As [`EventSink::send`], but fails with [`SendError::Busy`] where that would wait for room.
     pub async fn try_send(&self, event: TicketEvent, content: &TicketContent) -> Result<Ack, SendError> {
-        let event = self.seal(event, content)?;
+        let event = self.seal(event, content).await?;
         self.sink.try_send(&event.key(), &event).await
     }
 
-    fn seal(&self, mut event: TicketEvent, content: &TicketContent) -> Result<TicketEvent, SendError> {
+    async fn seal(&self, mut event: TicketEvent, content: &TicketContent) -> Result<TicketEvent, SendError> {
+        let requester = requester(&event, content);
+        if let Some(requester) = &requester {
+            self.control.ensure_requester_key(&event.tenant, requester, "connect").await.map_err(Box::new)?;
+        }
         let plaintext = self.content.encode(content)?;
-        event.content = self.vault.seal(&event.tenant, event.content_aad().as_bytes(), &plaintext)?;
+        let aad = event.content_aad();
+        event.content =
+            self.vault.seal_for(&event.tenant, requester.as_deref(), aad.as_bytes(), &plaintext)?;
         Ok(event)
     }
+}
+
+/// Whom an event is about, as `deskstream erase --requester` names them: the helpdesk's id of the requester, or their
+/// e-mail address where it gives none.
+fn requester(event: &TicketEvent, content: &TicketContent) -> Option<String> {
+    let given = event.requester_ref.as_deref().or(content.requester_email.as_deref())?;
+    let plain = requester_name(given);
+    (!plain.is_empty()).then_some(plain)
+}
+
+/// A requester as keys know them: without spaces around, in lower case.
+pub fn requester_name(given: &str) -> String {
+    given.trim().to_lowercase()
 }

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Clocks of two machines lie no further apart than this.
+const CLOCKS_APART_MS: i64 = 60_000;
+
 /// A record ready to be produced.
 #[derive(Debug, Clone)]
 pub struct OutRecord {
@@ -183,8 +186,19 @@ impl Enricher {
         }
         let plain = match shared.vault.open(&event.content, event.content_aad().as_bytes()) {
             Ok(plain) => plain,
+            Err(error @ OpenError::Destroyed(_)) => {
+                self.waiting_since = None;
+                return Err(refuse(
+                    Stage::Decrypt,
+                    "erased",
+                    error.to_string(),
+                    "nothing: the requester or the tenant was erased",
+                ));
+            }
             Err(OpenError::UnknownKey(key)) => {
-                if self.keep_waiting(&key, now) {
+                // A key is there before its event: what is older than this process and not known to it never will be.
+                let may_come = event.received_at > shared.vault.started_at() - CLOCKS_APART_MS;
+                if may_come && self.keep_waiting(&key, now) {
                     return Ok(Step::Retry);
                 }
                 let error = OpenError::UnknownKey(key).to_string();
@@ -273,12 +287,12 @@ impl Enricher {
             version: event.version,
             status: event.status,
             priority: event.priority,
-            ticket_type: event.ticket_type,
-            channel: event.channel,
-            requester_ref: event.requester_ref,
-            assignee_ref: event.assignee_ref,
-            group_ref: event.group_ref,
-            organization_ref: event.organization_ref,
+            ticket_type: self.clean(event.ticket_type),
+            channel: self.clean(event.channel),
+            requester_ref: self.clean(event.requester_ref),
+            assignee_ref: self.clean(event.assignee_ref),
+            group_ref: self.clean(event.group_ref),
+            organization_ref: self.clean(event.organization_ref),
             enriched_at: now,
             source_partition: partition,
             source_offset: offset,
@@ -315,6 +329,17 @@ impl Enricher {
             });
         }
         std::mem::take(&mut self.redacted.text)
+    }
+
+    /// References are opaque ids where helpdesks give them, but an imported file may hold addresses there. Digits are
+    /// let be: a helpdesk's id may look like a telephone number.
+    fn clean(&mut self, value: Option<String>) -> Option<String> {
+        let value = value?;
+        if value.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(value);
+        }
+        self.shared.redactor.redact(&value, &mut self.redacted);
+        Some(if self.redacted.spans.is_empty() { value } else { self.redacted.text.clone() })
     }
 
     /// An event may overtake its tenant's data key by moments, since they come by different topics.
