@@ -54,8 +54,7 @@ async fn send(bed: &Bed, number: usize, requester: Option<&str>) {
 fn deskstream(bed: &Bed, args: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_deskstream"))
         .args(args)
-        .arg("--config")
-        .arg(bed.folder.path().join("deskstream.toml"))
+        .env("DESKSTREAM_CONFIG", bed.folder.path().join("deskstream.toml"))
         .output()
         .unwrap();
     let text =
@@ -75,7 +74,8 @@ async fn assert_clean(bed: &Bed) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_in_clear_and_an_erased_requester_is_gone() {
-    let bed = Bed::start("").await;
+    // On disk, below the folder that is searched.
+    let bed = Bed::start_with("", |options| options.ephemeral = false).await;
     let mut connect = bed.service("connect", &["connect"]);
     let mut run = bed.service("run", &["run"]);
     for number in 0..4 {
@@ -167,7 +167,7 @@ async fn keys_are_rotated_under_load_and_every_event_still_opens() {
     let (ok, said) = deskstream(&bed, &["keys", "rotate-master"]);
     assert!(!ok && said.contains("keys.older"), "{said}");
     let older = format!("keys.older=[\"file:{}\"]", path.join("master-old").display());
-    let (ok, said) = deskstream(&bed, &["keys", "rotate-master", "--set", &older]);
+    let (ok, said) = deskstream(&bed, &["keys", "--set", &older, "rotate-master"]);
     assert!(ok && said.contains("data keys rewrapped by master-"), "{said}");
     bed.wait_for_enriched(traffic.sent() + 50, &["run"]);
 
