@@ -4,10 +4,12 @@
 //! [`Control::start`] returns once it has read up to where the topic ended then; [`Control::put`] returns once
 //! the broker acknowledged the change *and* this process has read it back, so that a process sees its own writes.
 
+mod keys;
+
 use crate::config::KafkaConfig;
 use crate::health::{Health, Part};
 use crate::kafka;
-use crate::seal::{DATA_KEY_KIND, OpenError, REQUESTER_KEY_KIND, SealError, Vault};
+use crate::seal::{DATA_KEY_KIND, LearnError, REQUESTER_KEY_KIND, SealError, Vault, WrapError};
 use crate::time::now_ms;
 use deskstream_schemas::{ControlEntity, DecodeError, Decoder, Encoder, Registry, SchemaIds, Topic, Topics};
 use parking_lot::{Mutex, RwLock};
@@ -26,12 +28,6 @@ const POLL: Duration = Duration::from_millis(100);
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const PUT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A requester's first event waits for its key: shorter than the 12 s that a webhook's sender waits.
-const REQUESTER_KEY_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// So many requesters' keys are made at a time; of one requester one, so that a burst does not make many.
-const KEY_MAKERS: usize = 1024;
-
 /// The control topic could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -47,9 +43,18 @@ pub enum ControlError {
     /// A key could not be made.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// A key that was just made can't be read.
-    #[error("take in a key that was just made")]
-    Open(#[from] OpenError),
+    /// A key could not be wrapped.
+    #[error("wrap a data key")]
+    Wrap(#[from] WrapError),
+    /// A key can't be taken in.
+    #[error("use the keys of the control topic")]
+    Learn(#[from] LearnError),
+    /// The service that unwraps data keys did not, for as long as was waited.
+    #[error("use the keys of the control topic: {0}")]
+    Kms(String),
+    /// There are keys that this process can't use.
+    #[error("data key {0} can't be unwrapped by this process, which must not make another")]
+    Locked(String),
 }
 
 type Entities = BTreeMap<String, Arc<ControlEntity>>;
@@ -57,6 +62,8 @@ type Entities = BTreeMap<String, Arc<ControlEntity>>;
 struct Shared {
     entities: RwLock<Entities>,
     vault: Arc<Vault>,
+    /// Why a data key is not unwrapped yet.
+    trouble: Mutex<Option<String>>,
     /// Offset behind the last record applied.
     applied: watch::Sender<i64>,
 }
@@ -94,7 +101,12 @@ impl Control {
         consumer.assign(&assignment).map_err(ControlError::Kafka)?;
 
         let (sender, applied) = watch::channel(0);
-        let shared = Arc::new(Shared { entities: RwLock::default(), vault, applied: sender });
+        let shared = Arc::new(Shared {
+            entities: RwLock::default(),
+            vault,
+            trouble: Mutex::default(),
+            applied: sender,
+        });
         let follower = Follower {
             shared: Arc::clone(&shared),
             decoder: Decoder::new(Arc::clone(registry)),
@@ -110,9 +122,14 @@ impl Control {
             })
             .expect("the system has threads to give at start");
         let encoder = Arc::new(Encoder::new(ids));
-        let makers = (0..KEY_MAKERS).map(|_| tokio::sync::Mutex::default()).collect();
+        let makers = (0..keys::KEY_MAKERS).map(|_| tokio::sync::Mutex::default()).collect();
         let control = Self { shared, applied, producer, encoder, topic, makers, shutdown };
         control.wait_for_end(config).await?;
+        // A process with a wrong master key must not begin: it would refuse what it can't open.
+        let checked = control.clone();
+        tokio::task::spawn_blocking(move || checked.unlocked())
+            .await
+            .expect("looking at keys does not panic")?;
         Ok(control)
     }
 
@@ -133,6 +150,12 @@ impl Control {
             .collect()
     }
 
+    /// Everything of a tenant but the keys of its requesters, which the vault holds.
+    pub fn of_tenant(&self, tenant: &str) -> Vec<Arc<ControlEntity>> {
+        let entities = self.shared.entities.read();
+        entities.values().filter(|entity| entity.tenant == tenant).cloned().collect()
+    }
+
     /// Changes whenever an entity changed.
     pub fn changes(&self) -> watch::Receiver<i64> {
         self.applied.clone()
@@ -144,16 +167,6 @@ impl Control {
         let key = entity.key();
         let payload = self.encoder.encode(entity)?;
         let record = FutureRecord::to(&self.topic).partition(0).key(&key).payload(&payload);
-        let delivery =
-            self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
-        self.read_back(delivery.offset).await
-    }
-
-    /// Removes an entity by a tombstone, in every process; waits as [`Control::put`] does. A key that is removed is
-    /// destroyed: compaction takes what was written of it off the broker's disks (see decision 0015).
-    pub async fn remove(&self, kind: &str, id: &str) -> Result<(), ControlError> {
-        let key = format!("{kind}/{id}");
-        let record = FutureRecord::<str, [u8]>::to(&self.topic).partition(0).key(&key);
         let delivery =
             self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
         self.read_back(delivery.offset).await
@@ -194,43 +207,6 @@ impl Control {
         .await
     }
 
-    /// Makes sure that values of the tenant can be sealed. Two processes that do this at once make two keys, of
-    /// which the newer seals and both open.
-    pub async fn ensure_data_key(&self, tenant: &str, by: &str) -> Result<(), ControlError> {
-        if self.shared.vault.has_key(tenant) {
-            return Ok(());
-        }
-        let key_id = format!("{:x}-{:08x}", now_ms(), rand::random::<u32>());
-        self.put(&self.shared.vault.new_data_key(tenant, &key_id, by)).await
-    }
-
-    /// Makes sure that values of the requester are sealed with a key of its own, which [`Control::remove`] destroys.
-    /// Returns when the broker has the key: no event may be acknowledged whose key could be lost.
-    pub async fn ensure_requester_key(
-        &self,
-        tenant: &str,
-        requester: &str,
-        by: &str,
-    ) -> Result<(), ControlError> {
-        let vault = &self.shared.vault;
-        if vault.has_requester_key(tenant, requester) {
-            return Ok(());
-        }
-        let mut hasher = std::hash::DefaultHasher::new();
-        std::hash::Hash::hash(&(tenant, requester), &mut hasher);
-        let maker = std::hash::Hasher::finish(&hasher) as usize % KEY_MAKERS;
-        let _alone = self.makers[maker].lock().await;
-        if vault.has_requester_key(tenant, requester) {
-            return Ok(());
-        }
-        let entity = vault.new_requester_key(tenant, requester, by)?;
-        let (key, payload) = (entity.key(), self.encoder.encode(&entity)?);
-        let record = FutureRecord::to(&self.topic).partition(0).key(&key).payload(&payload);
-        self.producer.send(record, REQUESTER_KEY_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
-        // Not read back, as [`Control::put`] does: a stream of new requesters would wait for each other.
-        Ok(vault.learn(&entity)?)
-    }
-
     async fn wait_for_end(&self, config: &KafkaConfig) -> Result<(), ControlError> {
         let probe: BaseConsumer = kafka::client(config).create().map_err(ControlError::Kafka)?;
         let topic = Arc::clone(&self.topic);
@@ -242,7 +218,10 @@ impl Control {
         let mut applied = self.applied.clone();
         match tokio::time::timeout(START_TIMEOUT, applied.wait_for(|offset| *offset >= end)).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(ControlError::Timeout(START_TIMEOUT)),
+            _ => match self.shared.trouble.lock().take() {
+                Some(trouble) => Err(ControlError::Kms(trouble)),
+                None => Err(ControlError::Timeout(START_TIMEOUT)),
+            },
         }
     }
 }
@@ -321,35 +300,11 @@ impl Follower {
                     return;
                 }
                 if entity.kind == DATA_KEY_KIND {
-                    match self.shared.vault.learn(&entity) {
-                        Ok(()) => {
-                            let orphans = self.orphans.lock().remove(&entity.id);
-                            orphans.into_iter().flatten().for_each(|entity| self.learn_requester(entity));
-                        }
-                        Err(error) => tracing::error!(
-                            id = %entity.id, %error,
-                            "a data key can't be unwrapped: is keys.master the right one, or is an earlier one \
-                             missing in keys.older?"
-                        ),
-                    }
+                    self.learn(&entity, shutdown);
                 }
                 self.shared.entities.write().insert(key.to_owned(), Arc::new(entity));
             }
             Err(error) => tracing::warn!(offset, %error, "control record that can't be read, ignored"),
-        }
-    }
-
-    fn learn_requester(&self, entity: ControlEntity) {
-        match self.shared.vault.learn(&entity) {
-            Ok(()) => {}
-            Err(OpenError::UnknownKey(tenant_key)) => {
-                self.orphans.lock().entry(tenant_key).or_default().push(entity);
-            }
-            // Its tenant was erased.
-            Err(OpenError::Destroyed(_)) => {}
-            Err(error @ OpenError::Tampered) => {
-                tracing::error!(id = %entity.id, %error, "a requester's key can't be unwrapped, ignored");
-            }
         }
     }
 }

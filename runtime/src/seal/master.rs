@@ -1,7 +1,7 @@
-//! Master keys: they wrap tenants' data keys. The newest wraps; older ones still unwrap, so that a new one can be
-//! brought in without a moment at which a process can't read (`deskstream keys rotate-master`).
+//! Master keys from the configuration: they wrap tenants' data keys. The newest wraps; older ones still unwrap, so that
+//! a new one can be brought in without a moment at which a process can't read (`deskstream keys rewrap`).
 
-use super::vault::OpenError;
+use super::wrap::{KeyWrap, WrapError};
 use super::xaes::{self, Prefix};
 use crate::config::KeysConfig;
 use base64::Engine;
@@ -16,20 +16,8 @@ use zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// It is not 32 bytes in base64.
-    #[error("keys.master is not 32 bytes in base64: make one by `openssl rand -base64 32`")]
-    Malformed,
-}
-
-/// Wraps and unwraps 32-byte keys: a master key here, or a key management service.
-///
-/// `name` is authenticated with the key, so that a wrapped key put in the place of another does not unwrap.
-pub trait KeyWrap: Send + Sync {
-    /// Id of the key that wraps now.
-    fn current(&self) -> &str;
-    /// Wraps a key; `prefix` and `suffix` are a nonce that the process never used before.
-    fn wrap(&self, name: &str, key: &[u8; 32], prefix: &Prefix, suffix: &Prefix) -> Sealed;
-    /// Unwraps what any key it knows has wrapped.
-    fn unwrap(&self, name: &str, wrapped: &Sealed) -> Result<Zeroizing<[u8; 32]>, OpenError>;
+    #[error("{0} is not 32 bytes in base64: make one by `openssl rand -base64 32`")]
+    Malformed(String),
 }
 
 /// The key that wraps data keys.
@@ -39,11 +27,6 @@ pub struct MasterKey {
 }
 
 impl MasterKey {
-    /// Reads the master key that the configuration names.
-    pub fn load(config: &KeysConfig) -> Result<Self, MasterKeyError> {
-        Self::from_base64(config.master.expose().expose_secret())
-    }
-
     /// A new master key, as the configuration takes it.
     pub fn generate() -> SecretString {
         let mut key = Zeroizing::new([0u8; 32]);
@@ -51,9 +34,11 @@ impl MasterKey {
         SecretString::from(STANDARD.encode(key.as_slice()))
     }
 
-    pub(super) fn from_base64(text: &str) -> Result<Self, MasterKeyError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| MasterKeyError::Malformed)?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Malformed)?;
+    /// Reads a key as the configuration has it; `field` is where that stands.
+    pub(super) fn from_base64(field: &str, text: &str) -> Result<Self, MasterKeyError> {
+        let malformed = || MasterKeyError::Malformed(field.to_owned());
+        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| malformed())?);
+        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| malformed())?;
         // The id only tells master keys apart; 32 bits of a hash of 256 random bits reveal nothing.
         let digest = Sha256::digest(key);
         let id = digest.iter().take(4).fold("master-".to_owned(), |id, b| format!("{id}{b:02x}"));
@@ -75,33 +60,56 @@ impl LocalMaster {
 
     /// Reads the master keys that the configuration names.
     pub fn load(config: &KeysConfig) -> Result<Self, MasterKeyError> {
-        let older = config.older.iter().map(|key| MasterKey::from_base64(key.expose().expose_secret()));
-        Ok(Self::new(MasterKey::load(config)?, older.collect::<Result<_, _>>()?))
+        let newest = MasterKey::from_base64("keys.master", config.master.expose().expose_secret())?;
+        Ok(Self::new(newest, Self::read_older(config)?))
+    }
+
+    /// The older master keys alone; none if there are none.
+    pub(super) fn older(config: &KeysConfig) -> Result<Option<Self>, MasterKeyError> {
+        let mut older = Self::read_older(config)?.into_iter();
+        Ok(older.next().map(|newest| Self::new(newest, older.collect())))
+    }
+
+    fn read_older(config: &KeysConfig) -> Result<Vec<MasterKey>, MasterKeyError> {
+        let read = |(at, key): (usize, &crate::config::Secret)| {
+            MasterKey::from_base64(&format!("keys.older[{at}]"), key.expose().expose_secret())
+        };
+        config.older.iter().enumerate().map(read).collect()
+    }
+
+    fn find(&self, id: &str) -> Option<&MasterKey> {
+        std::iter::once(&self.newest).chain(&self.older).find(|master| master.id == id)
     }
 }
 
 impl KeyWrap for LocalMaster {
-    fn current(&self) -> &str {
-        &self.newest.id
+    fn current(&self) -> String {
+        self.newest.id.clone()
     }
 
-    fn wrap(&self, name: &str, key: &[u8; 32], prefix: &Prefix, suffix: &Prefix) -> Sealed {
-        let wrapper = xaes::derive(&self.newest.key, prefix);
-        let ciphertext = xaes::seal(&wrapper, suffix, name.as_bytes(), key)
+    fn has(&self, id: &str) -> bool {
+        self.find(id).is_some()
+    }
+
+    fn wrap(&self, name: &str, key: &[u8; 32]) -> Result<Sealed, WrapError> {
+        // Nonces of this size may be drawn at random.
+        let (mut prefix, mut suffix) = (Prefix::default(), Prefix::default());
+        rand::rng().fill_bytes(&mut prefix);
+        rand::rng().fill_bytes(&mut suffix);
+        let wrapper = xaes::derive(&self.newest.key, &prefix);
+        let ciphertext = xaes::seal(&wrapper, &suffix, name.as_bytes(), key)
             .expect("32 bytes are not too large for the cipher");
-        Sealed { key_id: self.newest.id.clone(), nonce: xaes::join(prefix, suffix), ciphertext }
+        Ok(Sealed { key_id: self.newest.id.clone(), nonce: xaes::join(&prefix, &suffix), ciphertext })
     }
 
-    fn unwrap(&self, name: &str, wrapped: &Sealed) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-        let mut known = std::iter::once(&self.newest).chain(&self.older);
-        let master = known
-            .find(|master| master.id == wrapped.key_id)
-            .ok_or_else(|| OpenError::UnknownKey(wrapped.key_id.clone()))?;
-        let (prefix, suffix) = xaes::halves(&wrapped.nonce).ok_or(OpenError::Tampered)?;
+    fn unwrap(&self, name: &str, wrapped: &Sealed) -> Result<Zeroizing<[u8; 32]>, WrapError> {
+        let master =
+            self.find(&wrapped.key_id).ok_or_else(|| WrapError::UnknownKey(wrapped.key_id.clone()))?;
+        let (prefix, suffix) = xaes::halves(&wrapped.nonce).ok_or(WrapError::Tampered)?;
         let wrapper = xaes::derive(&master.key, &prefix);
         let plain = xaes::open(&wrapper, &suffix, name.as_bytes(), &wrapped.ciphertext)
             .map(Zeroizing::new)
-            .ok_or(OpenError::Tampered)?;
-        Ok(Zeroizing::new(plain.as_slice().try_into().map_err(|_| OpenError::Tampered)?))
+            .ok_or(WrapError::Tampered)?;
+        Ok(Zeroizing::new(plain.as_slice().try_into().map_err(|_| WrapError::Tampered)?))
     }
 }

@@ -1,19 +1,12 @@
-//! Keys of requesters, in memory: 32 bytes each and two map entries, so a million take some 150 MB.
+//! Keys of requesters, in memory: one entry each in two maps, so a million take some 110 to 220 MB, as the maps grow
+//! (`tests/requester_memory.rs` holds it to that).
 //!
 //! They are found by a keyed hash of tenant and requester under a key of the process's own: nothing that could be
 //! read in a memory dump or a log tells who the requesters are.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use std::collections::{HashMap, HashSet};
+use super::reference::mac;
+use std::collections::HashMap;
 use zeroize::Zeroizing;
-
-/// HMAC-SHA-256.
-pub(super) fn mac(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(text);
-    mac.finalize().into_bytes().into()
-}
 
 /// Whether a key id is that of a requester's key: `tenant/r/number`.
 pub(super) fn is_requester_key(id: &str) -> bool {
@@ -25,10 +18,20 @@ fn parse(id: &str) -> Option<(&str, u64)> {
     Some((tenant, u64::from_str_radix(number, 16).ok()?))
 }
 
+/// The id of a requester's key.
+pub(super) fn key_id(tenant: &str, number: u64) -> String {
+    format!("{tenant}/r/{number:016x}")
+}
+
+fn tenant_of(data_key: &str) -> &str {
+    data_key.split_once('/').map_or(data_key, |(tenant, _)| tenant)
+}
+
 struct Entry {
     at: i64,
     who: [u8; 16],
-    id: Box<str>,
+    /// The tenant's data key that wraps it, by its place in `wrappers`.
+    wrapper: u32,
     key: Zeroizing<[u8; 32]>,
 }
 
@@ -37,13 +40,15 @@ pub(super) struct Requesters {
     hash: Zeroizing<[u8; 32]>,
     by_number: HashMap<u64, Entry>,
     newest: HashMap<[u8; 16], u64>,
+    /// Ids of data keys: few, and of many entries.
+    wrappers: Vec<Box<str>>,
 }
 
 impl Default for Requesters {
     fn default() -> Self {
         let mut hash = Zeroizing::new([0; 32]);
         rand::Rng::fill_bytes(&mut rand::rng(), hash.as_mut_slice());
-        Self { hash, by_number: HashMap::new(), newest: HashMap::new() }
+        Self { hash, by_number: HashMap::new(), newest: HashMap::new(), wrappers: Vec::new() }
     }
 }
 
@@ -55,52 +60,87 @@ impl Requesters {
         who
     }
 
-    pub(super) fn insert(&mut self, tenant: &str, requester: &str, id: &str, at: i64, key: &[u8; 32]) {
-        let Some((_, number)) = parse(id) else { return };
+    fn wrapper(&self, entry: &Entry) -> &str {
+        &self.wrappers[entry.wrapper as usize]
+    }
+
+    fn place_of(&mut self, wrapper: &str) -> Option<u32> {
+        let place = self.wrappers.iter().rposition(|known| &**known == wrapper).unwrap_or_else(|| {
+            self.wrappers.push(wrapper.into());
+            self.wrappers.len() - 1
+        });
+        u32::try_from(place).ok()
+    }
+
+    /// `wrapper` is the tenant's data key that wraps it.
+    pub(super) fn insert(&mut self, wrapper: &str, requester: &str, id: &str, at: i64, key: &[u8; 32]) {
+        let Some((tenant, number)) = parse(id) else { return };
         let who = self.who(tenant, requester);
+        let Some(wrapper) = self.place_of(wrapper) else { return };
         let newer = self
             .newest
             .get(&who)
-            .and_then(|number| self.by_number.get(number))
-            .is_none_or(|old| (old.at, &*old.id) < (at, id));
+            .and_then(|number| Some((number, self.by_number.get(number)?)))
+            .is_none_or(|(old, entry)| (entry.at, *old) < (at, number));
         if newer {
             self.newest.insert(who, number);
         }
-        self.by_number.insert(number, Entry { at, who, id: id.into(), key: Zeroizing::new(*key) });
+        self.by_number.insert(number, Entry { at, who, wrapper, key: Zeroizing::new(*key) });
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&[u8; 32]> {
-        let entry = self.by_number.get(&parse(id)?.1)?;
+        let (tenant, number) = parse(id)?;
+        let entry = self.by_number.get(&number)?;
         // The number alone is no proof: the id names the tenant too.
-        (&*entry.id == id).then_some(&*entry.key)
+        (tenant_of(self.wrapper(entry)) == tenant).then_some(&*entry.key)
     }
 
-    pub(super) fn newest(&self, tenant: &str, requester: &str) -> Option<(&str, &[u8; 32])> {
-        let entry = self.by_number.get(self.newest.get(&self.who(tenant, requester))?)?;
-        Some((&entry.id, &entry.key))
+    /// The requester's newest key, with its number and the data key that wraps it.
+    pub(super) fn newest(&self, tenant: &str, requester: &str) -> Option<(u64, &str, &[u8; 32])> {
+        let number = *self.newest.get(&self.who(tenant, requester))?;
+        let entry = self.by_number.get(&number)?;
+        Some((number, self.wrapper(entry), &entry.key))
     }
 
     pub(super) fn ids(&self, tenant: &str, requester: Option<&str>) -> Vec<String> {
         let who = requester.map(|requester| self.who(tenant, requester));
-        let of_tenant = format!("{tenant}/r/");
-        let entries = self.by_number.values().filter(|entry| match who {
+        let chosen = self.by_number.iter().filter(|(_, entry)| match who {
             Some(who) => entry.who == who,
-            None => entry.id.starts_with(&of_tenant),
+            None => tenant_of(self.wrapper(entry)) == tenant,
         });
-        let ids: HashSet<_> = entries.map(|entry| entry.id.to_string()).collect();
-        let mut ids: Vec<_> = ids.into_iter().collect();
+        let mut ids: Vec<_> = chosen.map(|(number, _)| key_id(tenant, *number)).collect();
         ids.sort();
+        ids
+    }
+
+    /// Removes every key of the tenant, and gives their ids.
+    pub(super) fn remove_tenant(&mut self, tenant: &str) -> Vec<String> {
+        let of_tenant: Vec<_> = self.wrappers.iter().map(|wrapper| tenant_of(wrapper) == tenant).collect();
+        let mut ids = Vec::new();
+        let newest = &mut self.newest;
+        self.by_number.retain(|number, entry| {
+            let gone = of_tenant[entry.wrapper as usize];
+            if gone {
+                ids.push(key_id(tenant, *number));
+                newest.remove(&entry.who);
+            }
+            !gone
+        });
         ids
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         let Some((_, number)) = parse(id) else { return };
+        if self.get(id).is_none() {
+            return;
+        }
         let Some(gone) = self.by_number.remove(&number) else { return };
         if self.newest.get(&gone.who) == Some(&number) {
             self.newest.remove(&gone.who);
-            let next = self.by_number.values().filter(|entry| entry.who == gone.who).max_by_key(|e| e.at);
-            if let Some((_, number)) = next.and_then(|entry| parse(&entry.id)) {
-                self.newest.insert(gone.who, number);
+            let others = self.by_number.iter().filter(|(_, entry)| entry.who == gone.who);
+            if let Some((next, _)) = others.max_by_key(|(number, entry)| (entry.at, **number)) {
+                let next = *next;
+                self.newest.insert(gone.who, next);
             }
         }
     }

@@ -1,7 +1,9 @@
-//! The keys in memory: the master key from the environment, data keys from the `control` topic.
+//! The keys in memory: the master key from the environment or a service, data keys from the `control` topic.
 
-use super::master::{KeyWrap, LocalMaster, MasterKey};
-use super::requesters::{Requesters, is_requester_key};
+use super::master::{LocalMaster, MasterKey};
+use super::reference::{self, mac};
+use super::requesters::{self, Requesters, is_requester_key};
+use super::wrap::{KeyWrap, WrapError};
 use super::xaes::{self, Prefix};
 use crate::time::now_ms;
 use aes_gcm::Aes256Gcm;
@@ -47,6 +49,30 @@ pub enum OpenError {
     Tampered,
 }
 
+/// A key could not be taken in from its control entity.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// A data key could not be unwrapped.
+    #[error("unwrap data key {id}")]
+    Wrap {
+        /// The key.
+        id: String,
+        /// Why.
+        #[source]
+        source: WrapError,
+    },
+    /// A requester's key could not be opened by its tenant's.
+    #[error("open a requester's key")]
+    Open(#[from] OpenError),
+}
+
+impl LearnError {
+    /// Whether the same may succeed later.
+    pub fn transient(&self) -> bool {
+        matches!(self, Self::Wrap { source, .. } if source.transient())
+    }
+}
+
 struct DataKey {
     key: Zeroizing<[u8; 32]>,
     writer: Aes256Gcm,
@@ -55,8 +81,8 @@ struct DataKey {
 #[derive(Default)]
 struct Keys {
     by_id: HashMap<String, Arc<DataKey>>,
-    /// Of each tenant, the newest key and when it was made.
-    active: HashMap<String, (i64, String)>,
+    /// Of each tenant, its keys by when they were made: the last seals.
+    of_tenant: HashMap<String, Vec<(i64, String)>>,
     /// Keys of requesters, wrapped by the tenant's.
     requesters: Requesters,
     /// Keys that were destroyed while this process ran.
@@ -64,6 +90,17 @@ struct Keys {
 }
 
 impl Keys {
+    fn active(&self, tenant: &str) -> Option<(&str, &DataKey)> {
+        let (_, id) = self.of_tenant.get(tenant)?.last()?;
+        Some((id.as_str(), &**self.by_id.get(id)?))
+    }
+
+    /// The tenant's keys, oldest first.
+    fn all<'a>(&'a self, tenant: &str) -> impl Iterator<Item = &'a DataKey> {
+        let ids = self.of_tenant.get(tenant).into_iter().flatten();
+        ids.filter_map(|(_, id)| self.by_id.get(id).map(|key| &**key))
+    }
+
     fn absent(&self, key_id: &str) -> OpenError {
         let id = key_id.to_owned();
         if self.destroyed.contains(key_id) { OpenError::Destroyed(id) } else { OpenError::UnknownKey(id) }
@@ -121,17 +158,16 @@ impl Vault {
 
     /// Whether values of the tenant can be sealed.
     pub fn has_key(&self, tenant: &str) -> bool {
-        self.keys.read().active.contains_key(tenant)
+        self.keys.read().active(tenant).is_some()
     }
 
     /// Encrypts a value of the tenant; `aad` ties it to its record.
     pub fn seal(&self, tenant: &str, aad: &[u8], plaintext: &[u8]) -> Result<Sealed, SealError> {
         let keys = self.keys.read();
-        let (_, key_id) = keys.active.get(tenant).ok_or_else(|| SealError::NoKey(tenant.to_owned()))?;
-        let key = &keys.by_id[key_id];
+        let (key_id, key) = keys.active(tenant).ok_or_else(|| SealError::NoKey(tenant.to_owned()))?;
         let (nonce, suffix) = self.nonce();
         let ciphertext = xaes::seal(&key.writer, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
-        Ok(Sealed { key_id: key_id.clone(), nonce, ciphertext })
+        Ok(Sealed { key_id: key_id.to_owned(), nonce, ciphertext })
     }
 
     /// As [`Vault::seal`], under the requester's own key if there is one: destroying that erases the requester.
@@ -144,11 +180,11 @@ impl Vault {
     ) -> Result<Sealed, SealError> {
         if let Some(requester) = requester {
             let keys = self.keys.read();
-            if let Some((key_id, key)) = keys.requesters.newest(tenant, requester) {
+            if let Some((number, _, key)) = keys.requesters.newest(tenant, requester) {
                 let (nonce, suffix) = self.nonce();
                 let cipher = xaes::derive(key, &self.prefix);
                 let ciphertext = xaes::seal(&cipher, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
-                return Ok(Sealed { key_id: key_id.to_owned(), nonce, ciphertext });
+                return Ok(Sealed { key_id: requesters::key_id(tenant, number), nonce, ciphertext });
             }
         }
         self.seal(tenant, aad, plaintext)
@@ -174,13 +210,18 @@ impl Vault {
     }
 
     /// Id of the master key that wraps new data keys.
-    pub fn master_id(&self) -> &str {
+    pub fn master_id(&self) -> String {
         self.master.current()
+    }
+
+    /// Whether what wrapped under that id is configured.
+    pub fn has_master(&self, id: &str) -> bool {
+        self.master.has(id)
     }
 
     /// The key that seals the tenant's values now.
     pub fn active_key(&self, tenant: &str) -> Option<String> {
-        self.keys.read().active.get(tenant).map(|(_, id)| id.clone())
+        self.keys.read().active(tenant).map(|(id, _)| id.to_owned())
     }
 
     /// Whether the key can be used by this process.
@@ -189,9 +230,11 @@ impl Vault {
         keys.by_id.contains_key(key_id) || keys.requesters.get(key_id).is_some()
     }
 
-    /// Whether the requester has a key.
+    /// Whether the requester has a key that the tenant's newest wraps: after a rotation everybody gets a new one.
     pub fn has_requester_key(&self, tenant: &str, requester: &str) -> bool {
-        self.keys.read().requesters.newest(tenant, requester).is_some()
+        let keys = self.keys.read();
+        let active = keys.active(tenant).map(|(id, _)| id);
+        keys.requesters.newest(tenant, requester).is_some_and(|(_, wrapper, _)| Some(wrapper) == active)
     }
 
     /// Ids of the keys of a requester, or of all the tenant's requesters.
@@ -199,22 +242,33 @@ impl Vault {
         self.keys.read().requesters.ids(tenant, requester)
     }
 
-    /// A keyed hash of a text under the tenant's newest key, with that key's id: the same text can be recognised by
-    /// whoever has the key, and guessed by nobody else.
-    pub fn fingerprint(&self, tenant: &str, text: &str) -> Option<(String, String)> {
-        let keys = self.keys.read();
-        let (_, id) = keys.active.get(tenant)?;
-        let mac = super::requesters::mac(&keys.by_id.get(id)?.key, text.as_bytes());
-        Some((id.clone(), mac.iter().take(16).map(|b| format!("{b:02x}")).collect()))
+    /// A secret of the tenant for one purpose, which `label` names: the same for as long as the tenant is not erased,
+    /// since it hangs on the tenant's oldest data key. None while there is none.
+    pub fn tenant_secret(&self, tenant: &str, label: &str) -> Option<[u8; 32]> {
+        self.keys.read().all(tenant).next().map(|key| mac(&key.key, label.as_bytes()))
     }
 
-    /// Makes a data key for the tenant, as the control entity that brings it to every process.
-    pub fn new_data_key(&self, tenant: &str, key_id: &str, made_by: &str) -> ControlEntity {
+    /// What stands in clear for a requester who is known by a name or an address; none while the tenant has no key.
+    pub fn requester_reference(&self, tenant: &str, requester: &str) -> Option<String> {
+        let secret = self.tenant_secret(tenant, reference::LABEL)?;
+        Some(reference::reference(&secret, requester))
+    }
+
+    /// All that may stand for the requester: two processes that made a tenant's first key at once may each have used
+    /// its own for a moment.
+    pub fn requester_references(&self, tenant: &str, requester: &str) -> Vec<String> {
+        let keys = self.keys.read();
+        let secrets = keys.all(tenant).map(|key| mac(&key.key, reference::LABEL.as_bytes()));
+        secrets.map(|secret| reference::reference(&secret, requester)).collect()
+    }
+
+    /// Makes a data key for the tenant, as the control entity that brings it to every process. May wait for a key
+    /// management service: not for async code.
+    pub fn new_data_key(&self, tenant: &str, made_by: &str) -> Result<ControlEntity, WrapError> {
         let key = random_key();
-        let id = format!("{tenant}/{key_id}");
-        let (_, suffix) = self.nonce();
-        let secret = self.master.wrap(&format!("{DATA_KEY_KIND}/{id}"), &key, &self.prefix, &suffix);
-        entity(DATA_KEY_KIND, id, tenant, made_by, secret)
+        let id = format!("{tenant}/{:x}-{:08x}", now_ms(), rand::random::<u32>());
+        let secret = self.master.wrap(&format!("{DATA_KEY_KIND}/{id}"), &key)?;
+        Ok(entity(DATA_KEY_KIND, id, tenant, made_by, secret))
     }
 
     /// Makes a key for a requester, wrapped by the tenant's. The requester's identity travels in it, encrypted.
@@ -224,7 +278,7 @@ impl Vault {
         requester: &str,
         made_by: &str,
     ) -> Result<ControlEntity, SealError> {
-        let id = format!("{tenant}/r/{:016x}", rand::random::<u64>());
+        let id = requesters::key_id(tenant, rand::random::<u64>());
         let mut plain = Zeroizing::new(random_key().to_vec());
         plain.extend_from_slice(requester.as_bytes());
         let name = format!("{REQUESTER_KEY_KIND}/{id}");
@@ -232,43 +286,45 @@ impl Vault {
         Ok(entity(REQUESTER_KEY_KIND, id, tenant, made_by, secret))
     }
 
-    /// The same data key wrapped by the newest master key; none if it is already.
-    pub fn rewrap(&self, old: &ControlEntity) -> Result<Option<ControlEntity>, OpenError> {
-        let sealed = old.secret.as_ref().ok_or(OpenError::Tampered)?;
+    /// The same data key wrapped by what wraps now; none if it is already. Not for async code.
+    pub fn rewrap(&self, old: &ControlEntity) -> Result<Option<ControlEntity>, WrapError> {
+        let sealed = old.secret.as_ref().ok_or(WrapError::Tampered)?;
         if sealed.key_id == self.master.current() {
             return Ok(None);
         }
         let name = old.key();
         let key = self.master.unwrap(&name, sealed)?;
-        let (_, suffix) = self.nonce();
-        let secret = Some(self.master.wrap(&name, &key, &self.prefix, &suffix));
+        let secret = Some(self.master.wrap(&name, &key)?);
         // Its time stays: which of the tenant's keys is the newest follows from it.
         Ok(Some(ControlEntity { version: old.version + 1, secret, ..old.clone() }))
     }
 
-    /// Takes a key in from its control entity.
-    pub fn learn(&self, entity: &ControlEntity) -> Result<(), OpenError> {
-        let sealed = entity.secret.as_ref().ok_or(OpenError::Tampered)?;
+    /// Takes a key in from its control entity. A data key may wait for a key management service: not for async code.
+    pub fn learn(&self, entity: &ControlEntity) -> Result<(), LearnError> {
         let name = entity.key();
         if entity.kind == REQUESTER_KEY_KIND {
+            let sealed = entity.secret.as_ref().ok_or(OpenError::Tampered)?;
             let plain = Zeroizing::new(self.open(sealed, name.as_bytes())?);
             let (key, requester) = plain.split_first_chunk::<32>().ok_or(OpenError::Tampered)?;
             let requester = std::str::from_utf8(requester).map_err(|_| OpenError::Tampered)?;
             let mut keys = self.keys.write();
-            keys.requesters.insert(&entity.tenant, requester, &entity.id, entity.updated_at, key);
+            keys.requesters.insert(&sealed.key_id, requester, &entity.id, entity.updated_at, key);
             return Ok(());
         }
-        let key = self.master.unwrap(&name, sealed)?;
+        let failed = |source| LearnError::Wrap { id: entity.id.clone(), source };
+        let sealed = entity.secret.as_ref().ok_or_else(|| failed(WrapError::Tampered))?;
+        // The id is authenticated by the wrapping, the tenant beside it is not.
+        if entity.id.split_once('/').is_none_or(|(tenant, _)| tenant != entity.tenant) {
+            return Err(failed(WrapError::Tampered));
+        }
+        let key = self.master.unwrap(&name, sealed).map_err(failed)?;
         let writer = xaes::derive(&key, &self.prefix);
         let mut keys = self.keys.write();
         keys.by_id.insert(entity.id.clone(), Arc::new(DataKey { key, writer }));
-        let newer = keys
-            .active
-            .get(&entity.tenant)
-            .is_none_or(|(at, id)| (*at, id.as_str()) < (entity.updated_at, entity.id.as_str()));
-        if newer {
-            keys.active.insert(entity.tenant.clone(), (entity.updated_at, entity.id.clone()));
-        }
+        let of_tenant = keys.of_tenant.entry(entity.tenant.clone()).or_default();
+        of_tenant.retain(|(_, id)| *id != entity.id);
+        of_tenant.push((entity.updated_at, entity.id.clone()));
+        of_tenant.sort();
         Ok(())
     }
 
@@ -282,15 +338,15 @@ impl Vault {
             return;
         }
         keys.by_id.remove(id);
-        keys.active.retain(|_, (_, active)| active != id);
-        if let Some((tenant, _)) = id.split_once('/') {
-            let of_tenant = format!("{tenant}/");
-            if !keys.by_id.keys().any(|known| known.starts_with(&of_tenant)) {
-                for gone in keys.requesters.ids(tenant, None) {
-                    keys.requesters.remove(&gone);
-                    keys.destroyed.insert(gone);
-                }
-            }
+        let tenant = id.split_once('/').map_or(id, |(tenant, _)| tenant);
+        let left = keys.of_tenant.get_mut(tenant).map_or(0, |of_tenant| {
+            of_tenant.retain(|(_, known)| known != id);
+            of_tenant.len()
+        });
+        if left == 0 {
+            keys.of_tenant.remove(tenant);
+            let gone = keys.requesters.remove_tenant(tenant);
+            keys.destroyed.extend(gone);
         }
         self.derived.write().retain(|(key_id, _), _| key_id != id);
     }
@@ -321,106 +377,5 @@ impl Vault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-
-    fn vault(seed: u8) -> Vault {
-        Vault::new(MasterKey::from_base64(&STANDARD.encode([seed; 32])).unwrap())
-    }
-
-    #[test]
-    fn another_process_opens_what_one_sealed() {
-        let (writer, reader) = (vault(1), vault(1));
-        let key = writer.new_data_key("acme", "k1", "test");
-        writer.learn(&key).unwrap();
-        let sealed = writer.seal("acme", b"record 1", b"secret").unwrap();
-        assert_eq!(reader.open(&sealed, b"record 1"), Err(OpenError::UnknownKey("acme/k1".into())));
-        reader.learn(&key).unwrap();
-        assert_eq!(reader.open(&sealed, b"record 1").unwrap(), b"secret");
-        assert_eq!(reader.open(&sealed, b"record 2"), Err(OpenError::Tampered));
-        reader.forget("acme/k1");
-        assert!(matches!(reader.open(&sealed, b"record 1"), Err(OpenError::Destroyed(_))));
-    }
-
-    #[test]
-    fn another_master_key_opens_nothing() {
-        let key = vault(1).new_data_key("acme", "k1", "test");
-        assert!(vault(2).learn(&key).is_err());
-    }
-
-    #[test]
-    fn no_two_nonces_are_alike() {
-        let vault = vault(1);
-        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        let nonces: HashSet<_> = (0..1000).map(|_| vault.seal("acme", b"", b"x").unwrap().nonce).collect();
-        assert_eq!(nonces.len(), 1000);
-    }
-
-    #[test]
-    fn the_newest_key_seals_and_older_ones_still_open() {
-        let vault = vault(1);
-        let mut old = vault.new_data_key("acme", "k1", "test");
-        old.updated_at = 1;
-        vault.learn(&old).unwrap();
-        let sealed = vault.seal("acme", b"", b"x").unwrap();
-        vault.learn(&vault.new_data_key("acme", "k2", "test")).unwrap();
-        assert_eq!(vault.seal("acme", b"", b"x").unwrap().key_id, "acme/k2");
-        assert_eq!(vault.open(&sealed, b"").unwrap(), b"x");
-    }
-
-    #[test]
-    fn a_requester_is_erased_and_nobody_else() {
-        let vault = vault(1);
-        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        let keys: Vec<_> =
-            ["7", "8"].map(|r| vault.new_requester_key("acme", r, "test").unwrap()).into_iter().collect();
-        for key in &keys {
-            vault.learn(key).unwrap();
-            let shown = format!("{key:?}");
-            assert!(!shown.contains("\"7\"") && !shown.contains("\"8\""), "{shown}");
-        }
-        let [seven, eight] = ["7", "8"].map(|r| vault.seal_for("acme", Some(r), b"a", b"x").unwrap());
-        let none = vault.seal_for("acme", None, b"a", b"x").unwrap();
-        assert_eq!(seven.key_id, keys[0].id);
-        assert_eq!(vault.requester_keys("acme", Some("7")), [keys[0].id.clone()]);
-        vault.forget(&keys[0].id);
-        assert_eq!(vault.open(&seven, b"a"), Err(OpenError::Destroyed(keys[0].id.clone())));
-        assert_eq!(vault.open(&eight, b"a").unwrap(), b"x");
-        assert_eq!(vault.open(&none, b"a").unwrap(), b"x");
-        assert!(!vault.has_requester_key("acme", "7"));
-        // A process that never knew the key can't open it either, and one with the tenant's key alone can't make it.
-        vault.forget("acme/k1");
-        assert_eq!(vault.open(&eight, b"a"), Err(OpenError::Destroyed(keys[1].id.clone())));
-        assert!(matches!(vault.seal_for("acme", Some("8"), b"a", b"x"), Err(SealError::NoKey(_))));
-    }
-
-    #[test]
-    fn a_requesters_key_of_another_tenant_or_under_another_name_is_refused() {
-        let vault = vault(1);
-        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        let mut key = vault.new_requester_key("acme", "7", "test").unwrap();
-        key.id = "other/r/0000000000000001".into();
-        assert_eq!(vault.learn(&key), Err(OpenError::Tampered));
-    }
-
-    #[test]
-    fn a_new_master_key_wraps_and_the_old_one_is_no_longer_needed() {
-        let text = [7u8, 8].map(|seed| STANDARD.encode([seed; 32]));
-        let [old, new] = [0, 1].map(|i: usize| MasterKey::from_base64(&text[i]).unwrap());
-        let before = Vault::new(MasterKey::from_base64(&text[0]).unwrap());
-        let key = before.new_data_key("acme", "k1", "test");
-        before.learn(&key).unwrap();
-        let sealed = before.seal("acme", b"", b"x").unwrap();
-        let between = Vault::with_wrap(Box::new(LocalMaster::new(new, vec![old])));
-        between.learn(&key).unwrap();
-        let rewrapped = between.rewrap(&key).unwrap().unwrap();
-        assert_eq!((rewrapped.version, rewrapped.updated_at), (2, key.updated_at));
-        assert!(between.rewrap(&rewrapped).unwrap().is_none());
-        let after = Vault::new(MasterKey::from_base64(&text[1]).unwrap());
-        assert!(matches!(after.learn(&key), Err(OpenError::UnknownKey(_))));
-        after.learn(&rewrapped).unwrap();
-        assert_eq!(after.open(&sealed, b"").unwrap(), b"x");
-    }
-}
+#[path = "vault_tests.rs"]
+mod tests;
