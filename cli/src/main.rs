@@ -37,7 +37,7 @@ enum Command {
     Import(import::Args),
     /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
     Erase(erase::Args),
-    /// List tenants' data keys, or rotate them or the master key.
+    /// List tenants' data keys, rotate them, or wrap them with another master key.
     Keys(keys::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),

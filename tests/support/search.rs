@@ -2,38 +2,80 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use super::bed::{Bed, PATIENCE};
+use aho_corasick::AhoCorasick;
 use deskstream_runtime::kafka;
 use deskstream_schemas::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Whether the bytes hold the value, in whatever case.
-pub fn holds(bytes: &[u8], value: &str) -> bool {
-    let value = value.to_lowercase();
-    let first = value.as_bytes()[0];
-    bytes
-        .windows(value.len())
-        .any(|window| window[0].eq_ignore_ascii_case(&first) && window.eq_ignore_ascii_case(value.as_bytes()))
+/// Looks for many values at once, in whatever case.
+pub struct Search {
+    values: Vec<String>,
+    matcher: AhoCorasick,
 }
 
-/// Values found in the files below a folder, each as `value in place`; so many files were read.
-pub fn in_files(folder: &Path, values: &[&str], hits: &mut Vec<String>) -> usize {
-    let mut read = 0;
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            read += in_files(&path, values, hits);
-        } else if let Ok(bytes) = std::fs::read(&path) {
-            read += 1;
-            let found = values.iter().filter(|value| holds(&bytes, value));
-            hits.extend(found.map(|value| format!("{value} in {}", path.display())));
-        }
+impl Search {
+    pub fn new(values: &[&str]) -> Self {
+        let matcher = AhoCorasick::builder().ascii_case_insensitive(true).build(values).unwrap();
+        Self { values: values.iter().map(|value| (*value).to_owned()).collect(), matcher }
     }
-    read
+
+    /// The values that the bytes hold. Overlapping matches count: one value may begin within another.
+    pub fn found(&self, bytes: &[u8]) -> BTreeSet<&str> {
+        self.matcher.find_overlapping_iter(bytes).map(|hit| self.values[hit.pattern()].as_str()).collect()
+    }
+
+    /// Values found in the files below a folder, each as `value in place`; so many files were read.
+    pub fn in_files(&self, folder: &Path, hits: &mut Vec<String>) -> usize {
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                read += self.in_files(&path, hits);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                read += 1;
+                hits.extend(self.found(&bytes).iter().map(|value| format!("{value} in {}", path.display())));
+            }
+        }
+        read
+    }
+
+    /// Values found in the topics.
+    pub fn in_topics(&self, bed: &Bed, hits: &mut Vec<String>) -> usize {
+        let mut read = 0;
+        for topic in Topic::ALL {
+            for (key, payload) in records(bed, topic) {
+                read += 1;
+                let found = self.found(&key).into_iter().chain(self.found(&payload));
+                hits.extend(found.map(|value| format!("{value} in topic {topic}")));
+            }
+        }
+        read
+    }
+
+    /// Values found in any column of any table.
+    pub async fn in_tables(&self, bed: &Bed, hits: &mut Vec<String>) -> usize {
+        let tables =
+            "SELECT name FROM system.tables WHERE database = 'deskstream' AND engine LIKE '%MergeTree'";
+        let tables: Vec<String> = bed.client.query(tables).fetch_all().await.unwrap();
+        for table in &tables {
+            for value in &self.values {
+                let sql = format!(
+                    "SELECT count() FROM (SELECT formatRow('JSONEachRow', *) AS row FROM {table}) \
+                     WHERE positionCaseInsensitive(row, ?) > 0"
+                );
+                let rows = bed.client.query(&sql).bind(value).fetch_one::<u64>().await.unwrap();
+                if rows > 0 {
+                    hits.push(format!("{value} in {rows} rows of {table}"));
+                }
+            }
+        }
+        tables.len()
+    }
 }
 
 /// Keys and payloads of everything that lies in a topic, decompressed, records of aborted transactions too.
@@ -67,36 +109,4 @@ pub fn records(bed: &Bed, topic: Topic) -> Vec<(Vec<u8>, Vec<u8>)> {
         }
     }
     all
-}
-
-/// Values found in the topics.
-pub fn in_topics(bed: &Bed, values: &[&str], hits: &mut Vec<String>) -> usize {
-    let mut read = 0;
-    for topic in Topic::ALL {
-        for (key, payload) in records(bed, topic) {
-            read += 1;
-            let found = values.iter().filter(|value| holds(&key, value) || holds(&payload, value));
-            hits.extend(found.map(|value| format!("{value} in topic {topic}")));
-        }
-    }
-    read
-}
-
-/// Values found in any column of any table.
-pub async fn in_tables(bed: &Bed, values: &[&str], hits: &mut Vec<String>) -> usize {
-    let tables = "SELECT name FROM system.tables WHERE database = 'deskstream' AND engine LIKE '%MergeTree'";
-    let tables: Vec<String> = bed.client.query(tables).fetch_all().await.unwrap();
-    for table in &tables {
-        for value in values {
-            let sql = format!(
-                "SELECT count() FROM (SELECT formatRow('JSONEachRow', *) AS row FROM {table}) \
-                 WHERE positionCaseInsensitive(row, ?) > 0"
-            );
-            let rows = bed.client.query(&sql).bind(value).fetch_one::<u64>().await.unwrap();
-            if rows > 0 {
-                hits.push(format!("{value} in {rows} rows of {table}"));
-            }
-        }
-    }
-    tables.len()
 }

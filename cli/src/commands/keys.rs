@@ -4,10 +4,9 @@
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
 use deskstream_runtime::seal::DATA_KEY_KIND;
-use deskstream_runtime::time::now_ms;
 use tokio_util::sync::CancellationToken;
 
-/// List tenants' data keys, or rotate them or the master key.
+/// List tenants' data keys, rotate them, or wrap them with another master key.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -27,9 +26,9 @@ enum Command {
         #[arg(long, value_name = "TENANT")]
         tenant: String,
     },
-    /// Wrap every data key with keys.master anew. Put the master key used so far into keys.older first, in every
-    /// process's configuration; once this has ended it can be taken out.
-    RotateMaster,
+    /// Wrap every data key anew with what keys.kms and keys.master name, or with the newest version of keys.vault.key.
+    /// What has wrapped so far has to be in keys.older or keys.vault until this has ended.
+    Rewrap,
 }
 
 /// Does it; running processes go on meanwhile.
@@ -47,7 +46,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                     "made_at": key.updated_at,
                     "wrapped_by": key.secret.as_ref().map(|s| &s.key_id),
                     "seals": process.vault.active_key(&key.tenant).as_deref() == Some(key.id.as_str()),
-                    "usable": process.vault.knows(&key.id),
                     "requesters": process.vault.requester_keys(&key.tenant, None).len(),
                 });
                 println!("{line}");
@@ -58,21 +56,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 process.vault.has_key(&tenant),
                 "tenant {tenant} has no data key yet: its first event makes one"
             );
-            let id = format!("{:x}-{:08x}", now_ms(), std::process::id());
-            let key = process.vault.new_data_key(&tenant, &id, "keys");
-            process.control.put(&key).await?;
-            println!("{} seals from now on", key.id);
+            println!("{} seals from now on", process.control.new_data_key(&tenant, "keys").await?);
         }
-        Command::RotateMaster => {
+        Command::Rewrap => {
             let (all, mut rewrapped) = (keys.len(), 0);
             for key in keys {
-                let new = process.vault.rewrap(&key).with_context(|| {
-                    format!("unwrap data key {}: is the master key that wrapped it in keys.older?", key.id)
-                })?;
-                if let Some(new) = new {
-                    process.control.put(&new).await?;
-                    rewrapped += 1;
-                }
+                let id = key.id.clone();
+                let done = process.control.rewrap(key).await.with_context(|| format!("rewrap {id}"))?;
+                rewrapped += usize::from(done);
             }
             println!("{rewrapped} of {all} data keys rewrapped by {}", process.vault.master_id());
         }

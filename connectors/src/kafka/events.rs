@@ -70,7 +70,13 @@ impl EventSink {
     }
 
     async fn seal(&self, mut event: TicketEvent, content: &TicketContent) -> Result<TicketEvent, SendError> {
-        let requester = requester(&event, content);
+        let requester = requester(event.requester_ref.as_ref(), content);
+        // A name or an address does not travel in clear, but its rows have to be found again.
+        let given = event.requester_ref.take();
+        event.requester_ref = match given {
+            Some(given) if is_opaque(&given) => Some(given),
+            _ => requester.as_ref().and_then(|name| self.vault.requester_reference(&event.tenant, name)),
+        };
         if let Some(requester) = &requester {
             self.control.ensure_requester_key(&event.tenant, requester, "connect").await.map_err(Box::new)?;
         }
@@ -82,15 +88,53 @@ impl EventSink {
     }
 }
 
-/// Whom an event is about, as `deskstream erase --requester` names them: the helpdesk's id of the requester, or their
-/// e-mail address where it gives none.
-fn requester(event: &TicketEvent, content: &TicketContent) -> Option<String> {
-    let given = event.requester_ref.as_deref().or(content.requester_email.as_deref())?;
-    let plain = requester_name(given);
-    (!plain.is_empty()).then_some(plain)
+/// Whom an event is about, as `deskstream erase --requester` names them: the helpdesk's id of the requester, or where
+/// it gives none their e-mail address, or else their name.
+fn requester(reference: Option<&String>, content: &TicketContent) -> Option<String> {
+    let all = [reference, content.requester_email.as_ref(), content.requester_name.as_ref()];
+    let mut names = all.into_iter().flatten().map(|given| requester_name(given));
+    names.find(|name| !name.is_empty())
 }
 
 /// A requester as keys know them: without spaces around, in lower case.
 pub fn requester_name(given: &str) -> String {
     given.trim().to_lowercase()
+}
+
+/// Whether a reference is a helpdesk's id, which may travel in clear, rather than a name or an address.
+pub fn is_opaque(reference: &str) -> bool {
+    reference.len() <= 64
+        && reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && reference.bytes().any(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_requester_is_known_by_the_best_name_there_is() {
+        let (id, blank) = ("User-17".to_owned(), " ".to_owned());
+        let mut content = TicketContent {
+            requester_email: Some(" Ana@Example.com".into()),
+            requester_name: Some("Ana".into()),
+            ..TicketContent::default()
+        };
+        assert_eq!(requester(Some(&id), &content).as_deref(), Some("user-17"));
+        assert_eq!(requester(Some(&blank), &content).as_deref(), Some("ana@example.com"));
+        content.requester_email = None;
+        assert_eq!(requester(None, &content).as_deref(), Some("ana"));
+        content.requester_name = None;
+        assert_eq!(requester(None, &content), None);
+    }
+
+    #[test]
+    fn ids_are_told_from_names_and_addresses() {
+        for id in ["4711", "user-17", "ref_00ff", "01J9Z3"] {
+            assert!(is_opaque(id), "{id}");
+        }
+        for named in ["", "ana", "Ana Smith 2", "ana2@example.com", "anaé1"] {
+            assert!(!is_opaque(named), "{named}");
+        }
+    }
 }

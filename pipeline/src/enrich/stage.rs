@@ -5,7 +5,7 @@ use crate::source::RawRecord;
 use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
 use deskstream_redact::{Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
-use deskstream_runtime::seal::{OpenError, Vault};
+use deskstream_runtime::seal::{OpenError, Vault, is_reference};
 use deskstream_schemas::{
     Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, Span,
     SpanField, Stage, Text, TicketContent, TicketEvent, Tier, Topic,
@@ -332,10 +332,10 @@ impl Enricher {
     }
 
     /// References are opaque ids where helpdesks give them, but an imported file may hold addresses there. Digits are
-    /// let be: a helpdesk's id may look like a telephone number.
+    /// let be: a helpdesk's id may look like a telephone number. So is the keyed hash of a requester, which erasure finds.
     fn clean(&mut self, value: Option<String>) -> Option<String> {
         let value = value?;
-        if value.bytes().all(|b| b.is_ascii_digit()) {
+        if value.bytes().all(|b| b.is_ascii_digit()) || is_reference(&value) {
             return Some(value);
         }
         self.shared.redactor.redact(&value, &mut self.redacted);

@@ -52,8 +52,8 @@ fn a_key_in_the_place_of_another_is_refused() {
     // Another's wrapping, another tenant beside the id, another id: each is noticed.
     let swapped = ControlEntity { secret: other.secret.clone(), ..key.clone() };
     let moved = ControlEntity { tenant: "other".into(), ..key.clone() };
-    let renamed = ControlEntity { id: other.id.clone(), tenant: "other".into(), ..key.clone() };
-    let mut flipped = key.clone();
+    let renamed = ControlEntity { id: other.id, tenant: "other".into(), ..key.clone() };
+    let mut flipped = key;
     if let Some(sealed) = &mut flipped.secret {
         sealed.ciphertext[0] ^= 1;
     }
@@ -172,7 +172,7 @@ fn a_reference_is_the_same_in_every_process_and_says_nothing() {
     two.learn(&key).unwrap();
     let reference = one.requester_reference("acme", "ana@example.com").unwrap();
     assert_eq!(two.requester_reference("acme", "ana@example.com").as_ref(), Some(&reference));
-    assert_eq!(one.requester_references("acme", "ana@example.com"), [reference.clone()]);
+    assert_eq!(one.requester_references("acme", "ana@example.com"), std::slice::from_ref(&reference));
     assert!(crate::seal::is_reference(&reference) && !crate::seal::is_reference("ref_ana"));
     add(&one, "other", 1);
     assert_ne!(one.requester_reference("other", "ana@example.com"), Some(reference));

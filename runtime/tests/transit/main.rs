@@ -95,7 +95,7 @@ fn contract(server: &dyn Server) {
     let mut keys = KeysConfig { kms: Kms::Local, master: local.clone(), older: vec![], vault: None };
     let before = Vault::with_wrap(Box::new(LocalMaster::load(&keys).unwrap()));
     let key = before.new_data_key("beta", "test").unwrap();
-    keys = KeysConfig { kms: Kms::Vault, older: vec![local.clone()], vault: Some(good.clone()), ..keys };
+    keys = KeysConfig { kms: Kms::Vault, older: vec![local], vault: Some(good.clone()), ..keys };
     let moved = Vault::with_wrap(Box::new(Wraps::load(&keys).unwrap())).rewrap(&key).unwrap().unwrap();
     assert_eq!(moved.secret.as_ref().unwrap().key_id, "vault:transit/deskstream:v2");
     keys = KeysConfig { kms: Kms::Local, older: vec![], ..keys };
