@@ -47,10 +47,10 @@ pub enum ControlError {
     #[error("wrap a data key")]
     Wrap(#[from] WrapError),
     /// A key can't be taken in.
-    #[error("use the keys of the control topic")]
+    #[error(transparent)]
     Learn(#[from] LearnError),
     /// The service that unwraps data keys did not, for as long as was waited.
-    #[error("use the keys of the control topic: {0}")]
+    #[error("{0}")]
     Kms(String),
     /// There are keys that this process can't use.
     #[error("data key {0} can't be unwrapped by this process, which must not make another")]

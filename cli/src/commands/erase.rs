@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
 ///
 /// What is sealed opens nowhere any more; tickets and rows are deleted. It ends when ClickHouse has no file with the
-/// rows any more, which takes some eight minutes by default. Can be run again at any time, and has to be if it was
+/// rows any more, which takes eight to thirteen minutes by default. Can be run again at any time, and has to be if it was
 /// broken off.
 #[derive(Debug, clap::Args)]
 pub struct Args {

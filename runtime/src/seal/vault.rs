@@ -53,7 +53,7 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {
     /// A data key could not be unwrapped.
-    #[error("unwrap data key {id}")]
+    #[error("data key {id} can't be unwrapped: {source}")]
     Wrap {
         /// The key.
         id: String,

@@ -36,8 +36,8 @@ impl WrapError {
 pub enum KeysError {
     #[error(transparent)]
     Local(#[from] MasterKeyError),
-    #[error("reach the key management service")]
-    Kms(#[source] TransitError),
+    #[error(transparent)]
+    Kms(TransitError),
 }
 
 /// Wraps and unwraps 32-byte keys.

@@ -28,7 +28,7 @@ pub enum TransitError {
     #[error("{0} has characters that a header can't carry")]
     Header(&'static str),
     /// No connection.
-    #[error("reach Vault at {base}: is keys.vault.address right, and does it run?")]
+    #[error("can't reach Vault at {base}: start it, or set keys.vault.address")]
     Unreachable {
         /// Its address.
         base: String,
@@ -37,7 +37,9 @@ pub enum TransitError {
         source: reqwest::Error,
     },
     /// No answer in time.
-    #[error("Vault at {base} does not answer within {after:?}")]
+    #[error(
+        "Vault at {base} does not answer within {after:?}: check keys.vault.address, or raise keys.vault.timeout"
+    )]
     Timeout {
         /// Its address.
         base: String,
