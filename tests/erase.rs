@@ -3,8 +3,12 @@
 
 #[path = "support/bed.rs"]
 mod bed;
+#[path = "../runtime/tests/transit/real.rs"]
+mod real;
 #[path = "support/search.rs"]
 mod search;
+#[path = "../runtime/tests/transit/server.rs"]
+mod server;
 
 use bed::{Bed, event};
 use deskstream_connectors::clickhouse::MIGRATIONS;
@@ -13,6 +17,7 @@ use deskstream_runtime::seal::{MasterKey, OpenError};
 use deskstream_schemas::{Decoder, TicketContent, TicketEvent, Topic};
 use search::Search;
 use secrecy::ExposeSecret;
+use server::Server;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -245,12 +250,38 @@ async fn keys_are_rotated_under_load_and_every_event_still_opens() {
     bed.wait_for_enriched(traffic.sent() + 50, &["run"]);
 
     // Started again with the new master key alone, they go on.
-    std::fs::write(path.join("deskstream.toml"), config).unwrap();
+    std::fs::write(path.join("deskstream.toml"), &config).unwrap();
     let (ok, said) = deskstream(&bed, &["keys", "list"]);
     assert!(ok && said.lines().count() >= 3, "{said}");
     run.stop();
     let mut run = bed.service("run-again", &["run"]);
     bed.wait_for_enriched(traffic.sent() + 50, &["run-again"]);
+
+    // From the master key into Vault, where there is one (`scripts/openbao.sh`). It has a runtime of its own.
+    let vault = std::thread::spawn(real::Real::start).join().unwrap();
+    if let Some(vault) = vault {
+        let token = path.join("vault-token");
+        std::fs::write(&token, vault.token()).unwrap();
+        let section = format!(
+            "{config}[keys.vault]\naddress = {:?}\ntoken = \"file:{}\"\nkey = \"deskstream\"\n",
+            vault.address(),
+            token.display()
+        );
+        let config = section.replace("[keys]\n", "[keys]\nkms = \"vault\"\n");
+        let older = format!("[keys]\nolder = [\"file:{}\"]\n", path.join("master").display());
+        std::fs::write(path.join("deskstream.toml"), config.replace("[keys]\n", &older)).unwrap();
+        let (ok, said) = deskstream(&bed, &["keys", "rewrap"]);
+        assert!(ok && said.contains("data keys rewrapped by vault:transit/deskstream:v1"), "{said}");
+        std::fs::write(path.join("deskstream.toml"), config).unwrap();
+        run.stop();
+        run = bed.service("run-vault", &["run"]);
+        bed.wait_for_enriched(traffic.sent() + 50, &["run-vault"]);
+        // Away: what runs goes on, what starts says so.
+        std::thread::spawn(move || drop(vault)).join().unwrap();
+        bed.wait_for_enriched(traffic.sent() + 50, &["run-vault"]);
+        let (ok, said) = deskstream(&bed, &["keys", "list"]);
+        assert!(!ok && said.contains("can't reach Vault"), "{said}");
+    }
     let sent = traffic.stop().await;
     bed.assert_each_exactly_once(sent).await;
     run.stop();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod real;
+mod server;
 mod stub;
 
 use deskstream_runtime::config::{KeysConfig, Kms, Secret, VaultConfig};
@@ -10,20 +11,9 @@ use deskstream_runtime::seal::{
     KeyWrap, KeysError, LocalMaster, MasterKey, OpenError, Transit, TransitError, Vault, WrapError, Wraps,
 };
 use secrecy::ExposeSecret;
+use server::Server;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// A server with an engine at `transit`, and in it the keys `deskstream` (aes256-gcm96) and `signing` (ed25519).
-pub trait Server {
-    /// Its URL.
-    fn address(&self) -> String;
-    /// A token that may do all that Deskstream does.
-    fn token(&self) -> String;
-    /// Gives a key a new version.
-    fn rotate(&self, key: &str);
-    /// Seals it: from then on it does nothing.
-    fn seal(&self);
-}
 
 const KEY: [u8; 32] = [42; 32];
 const NAME: &str = "tenant-key/acme/k1";

@@ -1,6 +1,6 @@
 //! OpenBao itself, in its development mode: everything in memory, on loopback.
 
-use super::Server;
+use super::server::Server;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! A server of Transit's protocol, as its public API documentation and the answers of OpenBao 2.7 have it.
 
-use super::Server;
+use super::server::Server;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use axum::Router;
