@@ -84,8 +84,8 @@ fn erase(bed: &Bed, more: &[&str]) -> serde_json::Value {
 
 async fn assert_clean(bed: &Bed) {
     let (search, mut hits) = (search(), Vec::new());
-    let records = search.in_topics(bed, &mut hits);
-    let tables = search.in_tables(bed, &mut hits).await;
+    let records = search.in_topics(&bed.process, &mut hits);
+    let tables = search.in_tables(&bed.client, &mut hits).await;
     // Kafka's segments, ClickHouse's parts and every process's log.
     let files = search.in_files(bed.folder.path(), &mut hits);
     assert!(records > 10 && tables > 5 && files > 50, "{records} records, {tables} tables, {files} files");
@@ -104,7 +104,7 @@ fn files_with(bed: &Bed, value: &str) -> Vec<String> {
 fn opened(bed: &Bed, of: impl Fn(&TicketEvent) -> bool) -> (usize, usize) {
     let decoder: Decoder<TicketEvent> = Decoder::new(Arc::clone(&bed.process.registry));
     let (mut open, mut gone) = (0, 0);
-    for (_, payload) in search::records(bed, Topic::Events) {
+    for (_, payload) in search::records(&bed.process, Topic::Events) {
         let event = decoder.decode(&payload).unwrap();
         if of(&event) {
             match bed.process.vault.open(&event.content, event.content_aad().as_bytes()) {
@@ -151,8 +151,8 @@ async fn nothing_is_left_in_clear_and_who_is_erased_is_gone() {
     std::fs::write(&planted, format!("oops {ADDRESS}")).unwrap();
     search().in_files(bed.folder.path(), &mut hits);
     let there = Search::new(&["event-8"]);
-    there.in_topics(&bed, &mut hits);
-    there.in_tables(&bed, &mut hits).await;
+    there.in_topics(&bed.process, &mut hits);
+    there.in_tables(&bed.client, &mut hits).await;
     for place in ["planted.log", "topic enriched", "rows of ticket_events"] {
         assert!(hits.iter().any(|hit| hit.contains(place)), "{place}: {hits:?}");
     }

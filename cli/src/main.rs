@@ -5,8 +5,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, demo, doctor, erase, eval, import, keys, migrate, redact, registry, run, samples, train,
-    validate,
+    bench, connect, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact, registry,
+    run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -39,8 +39,12 @@ enum Command {
     Erase(erase::Args),
     /// List tenants' data keys, rotate them, or wrap them with another master key.
     Keys(keys::Args),
+    /// Check, set, show and remove redaction policies.
+    Policy(policy::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
+    /// Show dead letters, or send them again.
+    DeadLetters(dead_letters::Args),
     /// Train the local models.
     Train(train::Args),
     /// Measure a model on labelled data.
@@ -88,6 +92,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
+            Command::Policy(args) => policy::run(args).await.map(done),
+            Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),

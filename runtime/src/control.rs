@@ -172,6 +172,15 @@ impl Control {
         self.read_back(delivery.offset).await
     }
 
+    /// Removes an entity by a tombstone, in every process; waits as [`Control::put`] does.
+    pub async fn remove(&self, kind: &str, id: &str) -> Result<(), ControlError> {
+        let key = format!("{kind}/{id}");
+        let record = FutureRecord::<str, [u8]>::to(&self.topic).partition(0).key(&key);
+        let delivery =
+            self.producer.send(record, PUT_TIMEOUT).await.map_err(|(e, _)| ControlError::Kafka(e))?;
+        self.read_back(delivery.offset).await
+    }
+
     async fn read_back(&self, offset: i64) -> Result<(), ControlError> {
         let mut applied = self.applied.clone();
         let read_back = applied.wait_for(|applied| *applied > offset);

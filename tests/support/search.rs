@@ -1,9 +1,10 @@
 //! Searches everything that the product leaves behind for values that must not be there in clear.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use super::bed::{Bed, PATIENCE};
+use super::bed::PATIENCE;
 use aho_corasick::AhoCorasick;
-use deskstream_runtime::kafka;
+use clickhouse::Client;
+use deskstream_runtime::{Process, kafka};
 use deskstream_schemas::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -45,10 +46,10 @@ impl Search {
     }
 
     /// Values found in the topics.
-    pub fn in_topics(&self, bed: &Bed, hits: &mut Vec<String>) -> usize {
+    pub fn in_topics(&self, process: &Process, hits: &mut Vec<String>) -> usize {
         let mut read = 0;
         for topic in Topic::ALL {
-            for (key, payload) in records(bed, topic) {
+            for (key, payload) in records(process, topic) {
                 read += 1;
                 let found = self.found(&key).into_iter().chain(self.found(&payload));
                 hits.extend(found.map(|value| format!("{value} in topic {topic}")));
@@ -58,17 +59,17 @@ impl Search {
     }
 
     /// Values found in any column of any table.
-    pub async fn in_tables(&self, bed: &Bed, hits: &mut Vec<String>) -> usize {
+    pub async fn in_tables(&self, client: &Client, hits: &mut Vec<String>) -> usize {
         let tables =
             "SELECT name FROM system.tables WHERE database = 'deskstream' AND engine LIKE '%MergeTree'";
-        let tables: Vec<String> = bed.client.query(tables).fetch_all().await.unwrap();
+        let tables: Vec<String> = client.query(tables).fetch_all().await.unwrap();
         for table in &tables {
             for value in &self.values {
                 let sql = format!(
                     "SELECT count() FROM (SELECT formatRow('JSONEachRow', *) AS row FROM {table}) \
                      WHERE positionCaseInsensitive(row, ?) > 0"
                 );
-                let rows = bed.client.query(&sql).bind(value).fetch_one::<u64>().await.unwrap();
+                let rows = client.query(&sql).bind(value).fetch_one::<u64>().await.unwrap();
                 if rows > 0 {
                     hits.push(format!("{value} in {rows} rows of {table}"));
                 }
@@ -79,9 +80,9 @@ impl Search {
 }
 
 /// Keys and payloads of everything that lies in a topic, decompressed, records of aborted transactions too.
-pub fn records(bed: &Bed, topic: Topic) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let topic = bed.process.topics.name(topic);
-    let consumer: BaseConsumer = kafka::consumer(&bed.process.config.kafka, "test-search")
+pub fn records(process: &Process, topic: Topic) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let topic = process.topics.name(topic);
+    let consumer: BaseConsumer = kafka::consumer(&process.config.kafka, "test-search")
         .set("isolation.level", "read_uncommitted")
         .create()
         .unwrap();

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod connect;
+pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod erase;
@@ -10,6 +11,7 @@ pub mod eval_redact;
 pub mod import;
 pub mod keys;
 pub mod migrate;
+pub mod policy;
 pub mod redact;
 pub mod registry;
 pub mod run;

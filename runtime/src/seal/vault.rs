@@ -107,6 +107,10 @@ impl Keys {
     }
 }
 
+fn secret_of(key: &DataKey, label: &str) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(mac(&key.key, format!("deskstream/tenant-secret/{label}").as_bytes()))
+}
+
 fn random_key() -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0u8; 32]);
     rand::rng().fill_bytes(key.as_mut_slice());
@@ -242,10 +246,10 @@ impl Vault {
         self.keys.read().requesters.ids(tenant, requester)
     }
 
-    /// A secret of the tenant for one purpose, which `label` names: the same for as long as the tenant is not erased,
-    /// since it hangs on the tenant's oldest data key. None while there is none.
-    pub fn tenant_secret(&self, tenant: &str, label: &str) -> Option<[u8; 32]> {
-        self.keys.read().all(tenant).next().map(|key| mac(&key.key, label.as_bytes()))
+    /// A secret of the tenant for one purpose, such as hashing references; none if it has no key. It is derived from
+    /// the tenant's oldest data key: it stays the same when keys are rotated, and is gone when they are destroyed.
+    pub fn tenant_secret(&self, tenant: &str, label: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.keys.read().all(tenant).next().map(|key| secret_of(key, label))
     }
 
     /// What stands in clear for a requester who is known by a name or an address; none while the tenant has no key.
@@ -258,7 +262,7 @@ impl Vault {
     /// its own for a moment.
     pub fn requester_references(&self, tenant: &str, requester: &str) -> Vec<String> {
         let keys = self.keys.read();
-        let secrets = keys.all(tenant).map(|key| mac(&key.key, reference::LABEL.as_bytes()));
+        let secrets = keys.all(tenant).map(|key| secret_of(key, reference::LABEL));
         secrets.map(|secret| reference::reference(&secret, requester)).collect()
     }
 

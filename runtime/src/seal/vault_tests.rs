@@ -102,10 +102,14 @@ fn the_newest_key_seals_and_older_ones_still_open() {
     // What hangs on the oldest key stays, and differs by purpose and tenant.
     assert!(secret.is_some() && secret == vault.tenant_secret("acme", "label"));
     assert_ne!(secret, vault.tenant_secret("acme", "other label"));
+    add(&vault, "other", 1);
+    assert_ne!(secret, vault.tenant_secret("other", "label"));
     assert_eq!(vault.tenant_secret("nobody", "label"), None);
     // With the newest gone the one before it seals again.
     vault.forget(&new.id);
-    assert_eq!(vault.active_key("acme"), Some(old.id));
+    assert_eq!(vault.active_key("acme"), Some(old.id.clone()));
+    vault.forget(&old.id);
+    assert_eq!(vault.tenant_secret("acme", "label"), None);
 }
 
 #[test]

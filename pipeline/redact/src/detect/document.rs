@@ -5,7 +5,7 @@ use super::chars::{skip_all, word_at, word_before};
 use super::date::is_compact_date;
 use super::{Sink, names};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::Word;
 use crate::mask;
 

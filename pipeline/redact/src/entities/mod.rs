@@ -29,7 +29,8 @@ use tagger::{Chain, Entity};
 use token::Token;
 
 use crate::detect::names;
-use crate::kind::{Detector, PiiKind, Span};
+use crate::finding::{Detector, Span};
+use crate::kind::PiiKind;
 use crate::merge;
 
 /// Passes over one text. The second finds little and the third next to nothing; the limit bounds the cost.

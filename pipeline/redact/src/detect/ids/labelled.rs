@@ -4,7 +4,7 @@ use super::super::chars::{skip, word_at, word_before};
 use super::super::{Sink, names};
 use super::{Id, checks, wallet};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::{Hit, Word};
 
 /// How far behind its word an identifier may start: "social insurance number of my late father is ".
