@@ -1,5 +1,6 @@
 //! The `deskstream` command: every process of the product and every tool around it.
 
+mod audit;
 mod commands;
 mod options;
 

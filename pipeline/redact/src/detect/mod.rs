@@ -19,6 +19,7 @@ pub(crate) mod phone_rules;
 mod secret;
 mod spoken;
 mod ssn;
+mod typo;
 mod url;
 
 pub(crate) use ids::Id;
@@ -112,6 +113,7 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     let Scratch { hits, triggers, barriers, .. } = scratch;
     detectors.lexicon.scan(text, hits);
     triggers.scan(text.as_bytes());
+    typo::add(text.as_bytes(), &triggers.groups, hits);
     let mut sink = Sink { detectors, spans };
 
     // First what needs no context. What it covers is no context for anything else.
