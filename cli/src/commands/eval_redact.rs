@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         evaluation.add(record, predicted)?;
     }
     let measured = Measured { report: evaluation.finish(), speed, redactor: VERSION };
-    answer(std::io::stdout().lock(), &measured, args.json, args.show_text.then_some(&records[..]))
+    answer(io::stdout().lock(), &measured, args.json, args.show_text.then_some(&records[..]))
 }
 
 fn answer(out: impl Write, measured: &Measured, json: bool, texts: Option<&[Record]>) -> anyhow::Result<()> {
