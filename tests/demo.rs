@@ -5,6 +5,8 @@
 mod bed;
 #[path = "support/panels.rs"]
 mod panels;
+#[path = "support/running.rs"]
+mod running;
 
 use deskstream_connectors::clickhouse::migrate;
 use deskstream_connectors::kafka::EventSink;
@@ -12,14 +14,13 @@ use deskstream_embedded::ClickHouseEndpoint;
 use deskstream_runtime::config::{self, Config};
 use deskstream_runtime::{Process, time::now_ms};
 use deskstream_schemas::{TicketContent, TicketEvent};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use panels::Fill;
+use running::{PATIENCE, Running, processes_of};
 use secrecy::ExposeSecret;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -28,25 +29,11 @@ use tokio_util::sync::CancellationToken;
 /// Two demos at a time would measure each other.
 static ONE_DEMO: Mutex<()> = Mutex::const_new(());
 
-/// A demo has started, or a panel has got its answer, within this time.
-const PATIENCE: Duration = Duration::from_secs(150);
-
 /// What a demo in which nothing goes wrong can't show, and why.
 const ABSENT: [(&str, &str); 1] = [(
     "deskstream_write_back_incidents_total",
     "counts conflicts with agents and uncertain answers, which come by chance",
 )];
-
-/// Command lines of all processes that speak of the folder.
-fn processes_of(folder: &Path) -> BTreeSet<String> {
-    let folder = folder.to_str().unwrap();
-    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let line = fs::read(entry.path().join("cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        line.contains(folder).then_some(line)
-    });
-    lines.collect()
-}
 
 #[tokio::test]
 async fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
@@ -79,64 +66,6 @@ async fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
     assert!(count("alerts_fired") >= 1 && count("chat_messages") >= 1, "{summary:#}");
     assert_eq!(summary["lag"], 0);
     assert_eq!(processes_of(folder.path()), BTreeSet::new());
-}
-
-/// A demo that runs until it is told to stop; killed if the test fails before.
-struct Running {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Running {
-    fn start(rate: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| fs::File::create(folder.path().join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_deskstream"))
-            .args(["demo", "--rate", rate, "--data"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(file("said"))
-            .stderr(file("complained"))
-            .spawn()
-            .unwrap();
-        Self { child, folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Waits for the welcome; gives what follows the names in it.
-    async fn welcome(&mut self) -> BTreeMap<String, String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let said = fs::read_to_string(self.path("said")).unwrap();
-            if said.contains("Ctrl-C ends it") {
-                let entries = said.lines().filter_map(|l| l.strip_prefix("  ")?.trim().split_once("  "));
-                return entries.map(|(k, v)| (k.to_owned(), v.trim().to_owned())).collect();
-            }
-            let complained = fs::read_to_string(self.path("complained")).unwrap();
-            assert!(self.child.try_wait().unwrap().is_none(), "the demo has ended: {complained}");
-            assert!(Instant::now() < deadline, "the demo is not up: {complained}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// Ends it as Ctrl-C does.
-    fn interrupt(mut self) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}: {}", fs::read_to_string(self.path("complained")).unwrap());
-        assert_eq!(processes_of(self.folder.path()), BTreeSet::new());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Its children are bound to it and end with it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What goes wrong in no demo: an event from the distant future, which becomes a dead letter of its tenant.

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stderr, reason = "the command's own error goes to standard error")]
 
 use anyhow::Context;
-use deskstream_runtime::config::{self, Config, Overrides};
+use deskstream_runtime::config::{self, Config, LogFormat, Overrides};
 use deskstream_runtime::{Process, telemetry};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,6 +99,20 @@ impl ServeOptions {
 /// Reaches Kafka and the registry.
 pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Process> {
     Ok(Process::start(Arc::new(config), shutdown).await?)
+}
+
+/// As [`start`], for a command whose answer shall not be mixed with a log.
+pub async fn start_quietly(mut config: Config, shutdown: CancellationToken) -> anyhow::Result<Process> {
+    config.log.format = LogFormat::Text;
+    config.log.filter = "error".to_owned();
+    telemetry::init(&config.log);
+    start(config, shutdown).await
+}
+
+/// Who runs the command, as the audit trail names them.
+pub fn user() -> String {
+    let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_default();
+    if name.is_empty() { "cli".to_owned() } else { format!("cli:{name}") }
 }
 
 /// Prints an error with its causes, one a line; a cause that says no more than the line before is left out.

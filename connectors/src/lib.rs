@@ -9,10 +9,12 @@
 //! | `zendesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty and Slack |
 //! | `clickhouse` | migrations and the sink |
+//! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
 
 pub mod clickhouse;
 pub mod delivery;
+pub mod erasure;
 pub mod file;
 pub mod http;
 pub mod kafka;

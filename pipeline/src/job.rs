@@ -3,13 +3,12 @@
 use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher, Replay, ReplayError};
 use crate::alerts::{Evaluator, RuleSet};
 use crate::cluster::{ClusterError, Communication, Membership, Peers};
-use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Shared};
+use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redactors, Shared};
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
 };
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
-use deskstream_redact::{RedactConfig, Redactor};
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
@@ -175,8 +174,8 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
         key_patience_ms: millis(KEY_PATIENCE),
     };
     let entities = process.config.pipeline.find_names;
-    let redactor = Redactor::new(&RedactConfig { entities, ..RedactConfig::default() })?;
-    let shared = Arc::new(Shared::new(process, redactor, analyzer, limits));
+    let redactors = Redactors::follow(process, entities)?;
+    let shared = Arc::new(Shared::new(process, redactors, analyzer, limits));
 
     let Communication { builders, threads, lost } = options.communication(process, part)?;
     // Then the committer comes first: making its producer settles what an earlier process left open, and only then

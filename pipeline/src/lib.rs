@@ -10,11 +10,13 @@
 pub mod aggregate;
 pub mod alerts;
 mod cluster;
+pub mod dead_letters;
 pub mod enrich;
 mod farewell;
 mod job;
 mod lag;
 mod metrics;
+pub mod policy;
 mod source;
 
 pub use job::{Job, JobError, JobOptions, start};

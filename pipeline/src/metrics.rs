@@ -1,8 +1,8 @@
 //! The job's Prometheus metrics.
 
 use prometheus::{
-    Histogram, IntCounter, IntCounterVec, IntGauge, register_histogram, register_int_counter,
-    register_int_counter_vec, register_int_gauge,
+    Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, register_histogram, register_int_counter,
+    register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
 };
 use std::sync::LazyLock;
 
@@ -48,6 +48,8 @@ metrics! {
         "deskstream_pipeline_commit_queue_epochs", "Closed epochs waiting for their transaction");
     LAG: IntGauge = register_int_gauge!(
         "deskstream_pipeline_lag_records", "Records in the events topic that are not committed to enriched yet");
+    POLICIES: IntGaugeVec = register_int_gauge_vec!(
+        "deskstream_pipeline_redaction_policies", "Redaction policies, by whether they are in effect", &["state"]);
     TICKETS: IntGauge = register_int_gauge!(
         "deskstream_pipeline_ticket_states", "Tickets whose latest state is held in memory");
     WINDOWS: IntGauge = register_int_gauge!(

@@ -295,7 +295,7 @@ fn write_config(folder: &Path, platform: &Embedded, settings: &str) -> PathBuf {
     path
 }
 
-fn event_id(number: usize) -> String {
+pub fn event_id(number: usize) -> String {
     format!("event-{number}")
 }
 

@@ -6,6 +6,7 @@ use deskstream_embedded::artifacts::Artifacts;
 use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
 use deskstream_embedded::{ClickHouseEndpoint, Error, Progress, binaries, ports, registry};
 use deskstream_runtime::config::{Config, RegistryConfig};
+use deskstream_runtime::seal::{KeyWrap, Transit};
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         if clickhouse {
             reach_clickhouse(&mut report, &config).await;
         }
+        reach_vault(&mut report, &config).await;
         listeners(&mut report, &config);
     }
     if report.problems == 0 {
@@ -256,6 +258,17 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
         Err(error) => {
             report.problem("ClickHouse", chain(&error), "start it, or set clickhouse.url, user, password");
         }
+    }
+}
+
+/// The key management service, where one is described.
+async fn reach_vault(report: &mut Report, config: &Config) {
+    let Some(vault) = config.keys.vault.clone() else { return };
+    deskstream_runtime::install_crypto_provider();
+    let connected = tokio::task::spawn_blocking(move || Transit::connect(&vault)).await;
+    match connected.expect("asking Vault does not panic") {
+        Ok(transit) => report.ok("Vault", format!("{} can be used", transit.current())),
+        Err(error) => report.problem("Vault", chain(&error), "see [keys.vault]"),
     }
 }
 

@@ -2,12 +2,16 @@
 
 pub mod bench;
 pub mod connect;
+pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
 pub mod eval;
 pub mod eval_redact;
 pub mod import;
+pub mod keys;
 pub mod migrate;
+pub mod policy;
 pub mod redact;
 pub mod registry;
 pub mod run;

@@ -1,4 +1,4 @@
-//! What to look for and what to do with it.
+//! What to look for and what to do with it: the redaction policy of an installation or a tenant.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::phone_rules;
 use crate::kind::PiiKind;
+use crate::policies::Field;
+use crate::rules::{AllowEntry, CustomPattern, DenyEntry, RuleError};
 
-/// Settings of a [`Redactor`](crate::Redactor). Unknown keys are refused.
+/// Settings of a [`Redactor`](crate::Redactor): a redaction policy. Unknown keys are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedactConfig {
     /// What to do with each kind; kinds that are not named are masked.
     pub policies: BTreeMap<PiiKind, Policy>,
+    /// What to do otherwise in one field of a ticket.
+    pub fields: BTreeMap<Field, BTreeMap<PiiKind, Policy>>,
     /// Regions whose national number formats are recognised without a country code (ISO 3166 alpha-2). Numbers
     /// with `+` are recognised for every country. Each region more costs a little speed and precision.
     pub phone_regions: Vec<String>,
@@ -22,22 +26,32 @@ pub struct RedactConfig {
     /// Findings that score below this are dropped, 0 to 1. The default keeps what a validator or a context word
     /// supports.
     pub min_score: f32,
+    /// Values that are left in the text although a detector finds them.
+    pub allow: Vec<AllowEntry>,
+    /// Values that are treated wherever they stand as words of their own.
+    pub deny: Vec<DenyEntry>,
+    /// The tenant's own patterns, for instance of its order numbers.
+    pub patterns: Vec<CustomPattern>,
 }
 
 impl Default for RedactConfig {
     fn default() -> Self {
         Self {
             policies: BTreeMap::new(),
+            fields: BTreeMap::new(),
             // The countries behind the languages that the detectors' context words cover.
             phone_regions: ["US", "GB", "DE", "FR", "ES", "IT", "NL", "PT", "BR"].map(str::to_owned).to_vec(),
             entities: true,
             min_score: 0.5,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            patterns: Vec::new(),
         }
     }
 }
 
 /// What happens to a found value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Replaced by its kind: `[IBAN]`.
@@ -46,13 +60,27 @@ pub enum Policy {
     /// Replaced by its kind and its last four characters: `[IBAN ****3000]`. A value of fewer than eight letters
     /// and digits is masked, since four would be half of it.
     Partial,
+    /// Replaced by its kind and a word to be pronounced that is the same for the same value of the same tenant:
+    /// `[PERSON lusab-babad-gutih]`. See [`PseudonymKey`](crate::PseudonymKey).
+    Pseudonym,
+    /// Replaced by its kind and a keyed hash, by which the tenant can join its own data:
+    /// `[EMAIL #kbjm…]`. See [`PseudonymKey`](crate::PseudonymKey).
+    Hash,
     /// Left in the text, but reported as a span.
     Keep,
     /// Not looked for.
     Off,
 }
 
-/// A [`RedactConfig`] that can't be used.
+impl Policy {
+    /// Whether it needs a [`PseudonymKey`](crate::PseudonymKey).
+    #[must_use]
+    pub const fn is_keyed(self) -> bool {
+        matches!(self, Self::Pseudonym | Self::Hash)
+    }
+}
+
+/// A [`RedactConfig`] that can't be used. No message holds a value of an allow or deny list.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -62,9 +90,20 @@ pub enum ConfigError {
     /// `partial` for a kind whose last characters would give it away or mean nothing.
     #[error("policy `partial` can't be used for {0}, use `mask`")]
     PartialNotPossible(PiiKind),
+    /// `pseudonym` or `hash` for a secret.
+    #[error(
+        "policies `pseudonym` and `hash` can't be used for {0}: that two texts hold the same secret is one, too; use `mask`"
+    )]
+    LinkingNotPossible(PiiKind),
+    /// `pseudonym` or `hash` without a key.
+    #[error("policies `pseudonym` and `hash` need a key, and there is none yet")]
+    NoKey,
     /// A score outside 0..=1.
     #[error("`min_score` is {0}, expected a number from 0 to 1")]
     MinScore(f32),
+    /// A pattern or a list can't be used.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The model of named entities can't be used.
     #[error(transparent)]
     Entities(#[from] crate::EntityModelError),
@@ -77,15 +116,12 @@ impl RedactConfig {
         Self { entities: false, ..Self::default() }
     }
 
-    pub(crate) fn policy_table(&self) -> Result<[Policy; PiiKind::ALL.len()], ConfigError> {
-        let mut table = [Policy::Mask; PiiKind::ALL.len()];
-        for (&kind, &policy) in &self.policies {
-            if policy == Policy::Partial && !kind.allows_partial() {
-                return Err(ConfigError::PartialNotPossible(kind));
-            }
-            table[kind.index()] = policy;
-        }
-        Ok(table)
+    /// Whether any treatment of it needs a [`PseudonymKey`](crate::PseudonymKey).
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        let by_field = self.fields.values().flat_map(BTreeMap::values);
+        let by_pattern = self.patterns.iter().filter_map(|pattern| pattern.policy.as_ref());
+        self.policies.values().chain(by_field).chain(by_pattern).any(|policy| policy.is_keyed())
     }
 
     pub(crate) fn checked_min_score(&self) -> Result<f32, ConfigError> {
@@ -131,13 +167,15 @@ mod tests {
     #[test]
     fn names_what_is_wrong() {
         let bad = |config: RedactConfig| Redactor::new(&config).unwrap_err().to_string();
+        let policy =
+            |kind, policy| RedactConfig { policies: [(kind, policy)].into(), ..RedactConfig::default() };
         let region = bad(RedactConfig { phone_regions: vec!["UK".into()], ..RedactConfig::default() });
         assert!(region.contains("`UK`"), "{region}");
-        let partial = bad(RedactConfig {
-            policies: [(PiiKind::Secret, Policy::Partial)].into(),
-            ..RedactConfig::default()
-        });
+        let partial = bad(policy(PiiKind::Secret, Policy::Partial));
         assert!(partial.contains("SECRET"), "{partial}");
+        let hash = bad(policy(PiiKind::UrlCredentials, Policy::Hash));
+        assert!(hash.contains("URL_CREDENTIALS"), "{hash}");
+        assert_eq!(bad(policy(PiiKind::Email, Policy::Pseudonym)), ConfigError::NoKey.to_string());
         assert!(bad(RedactConfig { min_score: f32::NAN, ..RedactConfig::default() }).contains("min_score"));
     }
 }

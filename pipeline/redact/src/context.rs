@@ -67,11 +67,19 @@ impl<'a> Context<'a> {
     }
 }
 
-/// "no. ", "nr. ", "n. ", "num. ": a full stop that ends no sentence.
+/// "no. ", "nr. ", "n. ", "num. ": a full stop that ends no sentence. Directly behind the label ("ref. ", "ID. ") it
+/// ends one if more than a short word follows: "… if you need ID. It was paid with 4111 …".
 fn is_abbreviation(gap: &[u8]) -> bool {
-    gap.iter()
-        .position(|&b| b == b'.')
-        .is_some_and(|dot| gap[..dot].iter().rev().take_while(|b| b.is_ascii_alphabetic()).count() <= 3)
+    const KNOWN: &[&[u8]] =
+        &[b"no", b"nr", b"n", b"num", b"nb", b"tel", b"ref", b"art", b"ca", b"bzw", b"acc"];
+    let Some(dot) = gap.iter().position(|&b| b == b'.') else { return false };
+    let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+    let start = gap[..dot].iter().rposition(|b| !is_letter(b)).map_or(0, |at| at + 1);
+    let word = &gap[start..dot];
+    if word.is_empty() {
+        return gap[dot..].split(|b| !is_letter(b)).all(|word| word.len() <= 3);
+    }
+    KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Whether the bytes hold something like a mask, `[EMAIL]`, or an end of one.
@@ -103,6 +111,10 @@ mod tests {
         assert_eq!(label("phone for order no. 12345"), Some(Word::Reference));
         assert_eq!(label("order by phone at 12345"), Some(Word::Phone));
         assert_eq!(label("my order is late. Please use 12345"), None);
+        assert_eq!(label("if you need ID. It was paid with 12345"), None);
+        assert_eq!(label("a credit card or so. It is 12345"), None);
+        assert_eq!(label("order ref. 12345"), Some(Word::Reference));
+        assert_eq!(label("order, that is no. 12345"), Some(Word::Reference));
         assert_eq!(label("order 77, 12345"), None);
         assert_eq!(label("passport [EMAIL] 12345"), None);
     }

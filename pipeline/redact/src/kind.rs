@@ -1,7 +1,6 @@
-//! What can be found: kinds of personal data, the detectors that find them, and the spans they report.
+//! What can be found: the kinds of personal data.
 
 use std::fmt;
-use std::ops::Deref;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -96,11 +95,13 @@ pub enum PiiKind {
     Organization,
     /// City, region or country.
     Location,
+    /// What a tenant's own pattern or list describes.
+    Custom,
 }
 
 impl PiiKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Email,
         Self::Phone,
         Self::PaymentCard,
@@ -144,6 +145,7 @@ impl PiiKind {
         Self::Person,
         Self::Organization,
         Self::Location,
+        Self::Custom,
     ];
 
     /// The stable name, as it stands in masks, in configuration and in the audit trail.
@@ -193,6 +195,7 @@ impl PiiKind {
             Self::Person => "PERSON",
             Self::Organization => "ORGANIZATION",
             Self::Location => "LOCATION",
+            Self::Custom => "CUSTOM",
         }
     }
 
@@ -231,12 +234,28 @@ impl PiiKind {
                 | Self::BankAccount
                 | Self::Vin
                 | Self::CryptoWallet
+                | Self::Custom
         )
+    }
+
+    /// Whether spaces, dashes and letter case don't matter in its values.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self, Self::MacAddress | Self::VehiclePlate | Self::Bic | Self::PostalCode)
+            || (self.allows_partial() && !matches!(self, Self::CryptoWallet | Self::Custom))
+    }
+
+    /// Whether values may be told apart in the output, by a pseudonym or a hash. Of a secret not even that shall be
+    /// known, whether two tickets hold the same one.
+    #[must_use]
+    pub const fn allows_linking(self) -> bool {
+        !matches!(self, Self::Secret | Self::UrlCredentials)
     }
 
     /// Who wins where findings of equal length overlap; higher wins.
     pub(crate) const fn priority(self) -> u8 {
         match self {
+            // The tenant knows its own.
+            Self::Custom => 11,
             Self::Secret => 10,
             Self::UrlCredentials => 9,
             Self::PaymentCard | Self::CryptoWallet => 8,
@@ -317,93 +336,6 @@ impl<'de> Deserialize<'de> for PiiKind {
         let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         name.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// What `--explain` and the documentation tell about a detector.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DetectorInfo {
-    pub name: &'static str,
-    pub kind: PiiKind,
-    pub validator: &'static str,
-}
-
-/// The detector that made a finding. It reads as its stable name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Detector(&'static DetectorInfo);
-
-impl Detector {
-    pub(crate) const fn new(info: &'static DetectorInfo) -> Self {
-        Self(info)
-    }
-
-    pub(crate) const fn kind(self) -> PiiKind {
-        self.0.kind
-    }
-
-    /// Stable name, for instance `card_luhn`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0.name
-    }
-
-    /// What a candidate had to pass, in words.
-    #[must_use]
-    pub const fn validator(self) -> &'static str {
-        self.0.validator
-    }
-}
-
-impl Deref for Detector {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.0.name
-    }
-}
-
-impl AsRef<str> for Detector {
-    fn as_ref(&self) -> &str {
-        self.0.name
-    }
-}
-
-impl From<Detector> for &'static str {
-    fn from(detector: Detector) -> &'static str {
-        detector.0.name
-    }
-}
-
-impl fmt::Display for Detector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.name)
-    }
-}
-
-impl fmt::Debug for Detector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
-    }
-}
-
-impl Serialize for Detector {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name)
-    }
-}
-
-/// One finding: where it stands in the original text, never what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Span {
-    /// Byte offset of the first byte, on a character boundary of the original text.
-    pub start: u32,
-    /// Byte offset behind the last byte, on a character boundary of the original text.
-    pub end: u32,
-    /// What was found.
-    pub kind: PiiKind,
-    /// Which detector found it.
-    pub detector: Detector,
-    /// How sure the detector is, 0 to 1.
-    pub score: f32,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! length, and blobs in blobs are followed [`DEPTH`] times.
 
 use crate::detect::{self, Detectors};
-use crate::kind::Span;
+use crate::finding::Span;
 use crate::redactor::Scratch;
 use crate::{base64, decode, view};
 

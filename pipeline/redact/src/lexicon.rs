@@ -4,6 +4,8 @@
 //! or digit stands before it, and, unless it is listed as a stem, no letter behind it: `tel` must not be found in
 //! `hotel` or `tell`, while `telefon` should be found in `Telefonnummer`.
 
+use std::borrow::Cow;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
 
 use crate::detect::Id;
@@ -113,7 +115,7 @@ const WORDS: &[(Word, bool, &[&str])] = &[
         "geboortedatum", "geboortedag", "d.o.b", "dateofbirth", "date_of_birth", "birth_date",
     ]),
     (Word::Birth, WHOLE, &[
-        "born", "dob", "geb", "geb.", "nacido", "nacida", "nací", "nacio", "né le", "née le", "ne le", "nee le",
+        "born", "dob", "geb", "geb.", "nacido", "nacida", "nací", "naci", "nacio", "né le", "née le", "ne le", "nee le",
         "nascido", "nascida", "nasci", "nato il", "nata il", "nato", "nata", "birth",
     ]),
     (Word::Passport, STEM, &[
@@ -246,16 +248,21 @@ impl Lexicon {
     /// Builds the automaton over the words and the given key prefixes.
     pub(crate) fn new(key_prefixes: &[&str]) -> Self {
         let mut entries = Vec::new();
-        let mut patterns: Vec<&str> = Vec::new();
+        let mut patterns: Vec<Cow<'_, str>> = Vec::new();
         for &(word, whole, spellings) in WORDS {
-            for spelling in spellings {
+            for &spelling in spellings {
                 entries.push((word, whole));
-                patterns.push(spelling);
+                patterns.push(spelling.into());
+                // The automaton ignores the letter case of ASCII only.
+                if !spelling.is_ascii() {
+                    entries.push((word, whole));
+                    patterns.push(spelling.to_uppercase().into());
+                }
             }
         }
         for (i, prefix) in key_prefixes.iter().enumerate() {
             entries.push((Word::Key(i as u8), STEM));
-            patterns.push(prefix);
+            patterns.push((*prefix).into());
         }
         let automaton = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::DFA))
@@ -263,7 +270,7 @@ impl Lexicon {
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .prefilter(false)
-            .build(&patterns)
+            .build(patterns.iter().map(|pattern| pattern.as_bytes()))
             .expect("a few hundred constant patterns stay far below the automaton's limits");
         Self { openings: Openings::of(&patterns), automaton, entries }
     }
@@ -324,7 +331,7 @@ struct Openings {
 
 impl Openings {
     /// Shorter words are assumed to be whole ones.
-    fn of(patterns: &[&str]) -> Self {
+    fn of(patterns: &[Cow<'_, str>]) -> Self {
         let mut openings = Self { three: Set([0; 256]), two: Set([0; 256]), one: Set([0; 256]) };
         for pattern in patterns {
             match *pattern.as_bytes() {

@@ -15,6 +15,7 @@
 //! 3. `detect`: each candidate is read by hand-written matchers that look a bounded distance around it, then
 //!    validated (Luhn, ISO 7064 mod 97, libphonenumber's patterns, ranges, calendar) and scored with its
 //!    context. A finding below the configured score is dropped.
+//!    `rules`: the tenant's own patterns and lists are looked for in the same places.
 //! 4. `entities`: people, organisations, places and addresses by a small model, and the names of the ticket.
 //! 5. `merge`: findings are merged once, on offsets of the original text; `mask`: the output is written in one
 //!    pass. Text is never searched for a value and replaced.
@@ -43,12 +44,16 @@ mod decode;
 mod detect;
 mod entities;
 pub mod eval;
+mod finding;
+mod keyed;
 mod kind;
 mod layers;
 mod lexicon;
 mod mask;
 mod merge;
+mod policies;
 mod redactor;
+mod rules;
 mod scan;
 mod settle;
 mod view;
@@ -57,8 +62,12 @@ pub use config::{ConfigError, Policy, RedactConfig};
 #[cfg(feature = "train")]
 pub use entities::train;
 pub use entities::{EntityModel, EntityModelError, Reach, TicketNames};
-pub use kind::{Detector, PiiKind, Span, UnknownKind};
+pub use finding::{Detector, Span};
+pub use keyed::PseudonymKey;
+pub use kind::{PiiKind, UnknownKind};
+pub use policies::Field;
 pub use redactor::{Redacted, Redactor};
+pub use rules::{AllowAs, AllowEntry, CustomPattern, DenyAs, DenyEntry, RuleError};
 
 /// Version of the detector set. It is recorded with every redacted ticket, and changes whenever the same text
 /// and configuration could give another result.

@@ -1,7 +1,6 @@
 //! Resolves overlaps between findings, once, on offsets of one text.
 
-use crate::config::Policy;
-use crate::kind::{PiiKind, Span};
+use crate::finding::Span;
 
 /// Sorts and merges overlapping spans in place.
 ///
@@ -9,11 +8,10 @@ use crate::kind::{PiiKind, Span};
 /// kind, detector and score of the winner: what is to be hidden beats what is to be kept, then the longer
 /// finding wins, then the higher priority, then the higher score. A finding to be kept that overlaps one to be
 /// hidden is dropped rather than hidden whole.
-pub(crate) fn merge(spans: &mut Vec<Span>, policies: &[Policy; PiiKind::ALL.len()]) {
+pub(crate) fn merge(spans: &mut Vec<Span>, kept: impl Fn(&Span) -> bool) {
     if spans.len() < 2 {
         return;
     }
-    let kept = |span: &Span| policies[span.kind.index()] == Policy::Keep;
     spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
 
     // First the hidden spans among themselves, then the kept ones against them.
@@ -67,6 +65,11 @@ fn merge_sorted(spans: &mut Vec<Span>) {
 pub(crate) fn union(spans: &[Span], ranges: &mut Vec<(u32, u32)>) {
     ranges.clear();
     ranges.extend(spans.iter().map(|span| (span.start, span.end)));
+    union_of(ranges);
+}
+
+/// Sorts ranges and unites those that overlap.
+pub(crate) fn union_of(ranges: &mut Vec<(u32, u32)>) {
     ranges.sort_unstable();
     ranges.dedup_by(|next, last| {
         let overlaps = next.0 < last.1;
@@ -81,6 +84,7 @@ pub(crate) fn union(spans: &[Span], ranges: &mut Vec<(u32, u32)>) {
 mod tests {
     use super::*;
     use crate::detect::names;
+    use crate::kind::PiiKind;
 
     fn span(start: u32, end: u32, kind: PiiKind) -> Span {
         let detector = match kind {
@@ -92,11 +96,7 @@ mod tests {
     }
 
     fn merged(mut spans: Vec<Span>, keep: &[PiiKind]) -> Vec<(u32, u32, PiiKind)> {
-        let mut policies = [Policy::Mask; PiiKind::ALL.len()];
-        for kind in keep {
-            policies[kind.index()] = Policy::Keep;
-        }
-        merge(&mut spans, &policies);
+        merge(&mut spans, |span| keep.contains(&span.kind));
         spans.iter().map(|s| (s.start, s.end, s.kind)).collect()
     }
 

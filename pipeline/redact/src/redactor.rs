@@ -6,8 +6,12 @@ use std::sync::Arc;
 use crate::config::{ConfigError, Policy, RedactConfig};
 use crate::detect::Detectors;
 use crate::entities::{self, EntityModel, EntityModelError, Reach, TicketNames};
-use crate::kind::{PiiKind, Span};
+use crate::finding::Span;
+use crate::keyed::{Keyed, PseudonymKey};
+use crate::kind::PiiKind;
 use crate::lexicon::Hit;
+use crate::policies::{Field, Policies, Treatment};
+use crate::rules::Rules;
 use crate::scan::Triggers;
 use crate::{layers, mask, merge, settle};
 
@@ -20,7 +24,10 @@ pub struct Redactor {
     detectors: Arc<Detectors>,
     entities: Option<Arc<EntityModel>>,
     min_score: f32,
-    policies: [Policy; PiiKind::ALL.len()],
+    policies: Policies,
+    /// Whether a finding may have to be dropped after all: it is off in this field, or allowed.
+    may_drop: bool,
+    keyed: Option<Keyed>,
 }
 
 /// The result of one call, and the memory that the next call uses again.
@@ -50,9 +57,18 @@ impl Redactor {
     /// Builds the matchers. Takes milliseconds: do it once per configuration, not per text.
     ///
     /// # Errors
-    /// If a phone region is unknown, a policy can't apply to its kind, or the score is out of range.
+    /// If a phone region is unknown, a policy can't apply to its kind, the score is out of range, a pattern or list
+    /// can't be used, or a policy needs a key: then [`with_key`](Self::with_key) is to be called.
     pub fn new(config: &RedactConfig) -> Result<Self, ConfigError> {
-        Self::build(config, EntityModel::shipped)
+        Self::build(config, None, |_| EntityModel::shipped().map(Arc::new))?.keyed(config, None)
+    }
+
+    /// Like [`new`](Self::new), with a key for pseudonyms and hashes.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_key(config: &RedactConfig, key: &PseudonymKey) -> Result<Self, ConfigError> {
+        Self::build(config, None, |_| EntityModel::shipped().map(Arc::new))?.keyed(config, Some(key))
     }
 
     /// Like [`new`](Self::new), with another model of named entities than the shipped one.
@@ -60,36 +76,95 @@ impl Redactor {
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn with_model(config: &RedactConfig, model: EntityModel) -> Result<Self, ConfigError> {
-        Self::build(config, || Ok(model))
+        Self::build(config, None, |_| Ok(Arc::new(model)))?.keyed(config, None)
+    }
+
+    /// A redactor for another configuration that shares with this one what is large: words and model. Thousands of
+    /// tenants with policies of their own cost little more than their rules.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn derive(&self, config: &RedactConfig, key: Option<&PseudonymKey>) -> Result<Self, ConfigError> {
+        let shared = |known: Option<&Self>| match known.and_then(|known| known.entities.clone()) {
+            Some(model) => Ok(model),
+            None => EntityModel::shipped().map(Arc::new),
+        };
+        Self::build(config, Some(self), shared)?.keyed(config, key)
+    }
+
+    /// The same redactor with another key, for another tenant under the same configuration.
+    #[must_use]
+    pub fn rekeyed(&self, key: &PseudonymKey) -> Self {
+        Self { keyed: self.keyed.as_ref().map(|_| Keyed::new(key)), ..self.clone() }
+    }
+
+    /// Whether a configuration can be used, key aside.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn check(config: &RedactConfig) -> Result<(), ConfigError> {
+        Policies::new(config)?;
+        config.checked_min_score()?;
+        config.regions()?;
+        Rules::new(config)?;
+        Ok(())
     }
 
     fn build(
         config: &RedactConfig,
-        model: impl FnOnce() -> Result<EntityModel, EntityModelError>,
+        known: Option<&Self>,
+        model: impl FnOnce(Option<&Self>) -> Result<Arc<EntityModel>, EntityModelError>,
     ) -> Result<Self, ConfigError> {
-        let policies = config.policy_table()?;
-        let enabled = policies.map(|policy| policy != Policy::Off);
+        let policies = Policies::new(config)?;
+        let enabled = policies.enabled();
         let min_score = config.checked_min_score()?;
-        let detectors = Detectors::new(enabled, config.regions()?, min_score);
+        let rules = Rules::new(config)?;
+        let may_drop = policies.differ_in_off() || rules.as_ref().is_some_and(Rules::allow_any);
+        let detectors = match known {
+            Some(known) => known.detectors.with(enabled, config.regions()?, min_score, rules),
+            None => Detectors::new(enabled, config.regions()?, min_score, rules),
+        };
         let named = [PiiKind::Person, PiiKind::Organization, PiiKind::Location, PiiKind::Address];
         let wanted = config.entities && named.iter().any(|kind| enabled[kind.index()]);
-        let entities = if wanted { Some(Arc::new(model()?)) } else { None };
-        Ok(Self { detectors: Arc::new(detectors), entities, min_score, policies })
+        let entities = if wanted { Some(model(known)?) } else { None };
+        Ok(Self { detectors: Arc::new(detectors), entities, min_score, policies, may_drop, keyed: None })
+    }
+
+    fn keyed(mut self, config: &RedactConfig, key: Option<&PseudonymKey>) -> Result<Self, ConfigError> {
+        self.keyed = key.filter(|_| config.needs_key()).map(Keyed::new);
+        if self.keyed.is_none() && config.needs_key() {
+            return Err(ConfigError::NoKey);
+        }
+        Ok(self)
     }
 
     /// Redacts `text` into `out`, whose former content is cleared.
     ///
     /// A text longer than `u32::MAX` bytes can't be addressed by spans; it is replaced as a whole.
     pub fn redact(&self, text: &str, out: &mut Redacted) {
-        self.run(text, None, out);
+        self.run(text, None, None, out);
     }
 
     /// Redacts a field of a ticket whose people are known; adds the people that it finds to `names`.
-    pub fn redact_with(&self, text: &str, names: &mut TicketNames, out: &mut Redacted) {
-        self.run(text, Some(names), out);
+    pub fn redact_field(&self, field: Field, text: &str, names: &mut TicketNames, out: &mut Redacted) {
+        self.run(text, Some(field), Some(names), out);
     }
 
-    fn run(&self, text: &str, names: Option<&mut TicketNames>, out: &mut Redacted) {
+    /// What the tenant calls the pattern that made a finding, if one of its own did.
+    #[must_use]
+    pub fn pattern_name(&self, span: &Span) -> Option<&str> {
+        Some(self.detectors.rules.as_deref()?.pattern(span.detector.pattern()?)?.name.as_str())
+    }
+
+    fn treatment(&self, field: Option<Field>) -> Treatment<'_> {
+        Treatment {
+            table: self.policies.of(field),
+            rules: self.detectors.rules.as_deref(),
+            keyed: self.keyed.as_ref(),
+        }
+    }
+
+    fn run(&self, text: &str, field: Option<Field>, names: Option<&mut TicketNames>, out: &mut Redacted) {
         out.reach = Reach::default();
         out.text.clear();
         out.spans.clear();
@@ -97,41 +172,69 @@ impl Redactor {
             out.text.push_str(TOO_LONG);
             return;
         }
+        let treatment = self.treatment(field);
         let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
-        self.entities(text, names, out);
-        merge::merge(&mut out.spans, &self.policies);
+        self.entities(text, &treatment, names, out);
+        self.drop_unwanted(text, &treatment, &mut out.spans);
+        merge::merge(&mut out.spans, |span| treatment.of(span) == Policy::Keep);
         out.text.reserve(text.len() + out.spans.len() * 8);
-        mask::write(text, &out.spans, &self.policies, &mut out.text);
-        if settle::is_needed(layered, &out.spans) {
-            self.settle(text, out);
+        mask::write(text, &out.spans, &treatment, &mut out.text);
+        let by_rules = self.detectors.rules.is_some() && !out.spans.is_empty();
+        if by_rules || settle::is_needed(layered, &out.spans) {
+            self.settle(text, &treatment, by_rules, out);
         }
     }
 
     /// Redacts again until nothing new is found.
-    fn settle(&self, text: &str, out: &mut Redacted) {
+    fn settle(&self, text: &str, treatment: &Treatment<'_>, by_rules: bool, out: &mut Redacted) {
         for _ in 0..settle::ROUNDS {
             let redacted = std::mem::take(&mut out.text);
             let length = |span: &Span| {
                 let mut one = String::new();
                 let value = &text[span.start as usize..span.end as usize];
                 let whole = Span { start: 0, end: value.len() as u32, ..*span };
-                mask::write(value, &[whole], &self.policies, &mut one);
+                mask::write(value, &[whole], treatment, &mut one);
                 one.len()
             };
             let Redacted { spans, scratch, .. } = out;
-            let more = settle::add_found(&self.detectors, (text, &redacted), spans, scratch, length);
-            if !more {
+            let mut found = Vec::new();
+            layers::inspect(&self.detectors, &redacted, scratch, &mut found);
+            if by_rules && let Some(model) = &self.entities {
+                // A listed value may have stood in the middle of what was taken for something else.
+                let enabled = treatment.table.map(|policy| policy != Policy::Off);
+                let memory = &mut scratch.entities;
+                entities::find(model, &redacted, &enabled, self.min_score, None, memory, &mut found);
+            }
+            self.drop_unwanted(&redacted, treatment, &mut found);
+            if !settle::add_found(text, found, spans, length) {
                 out.text = redacted;
                 return;
             }
-            merge::merge(&mut out.spans, &self.policies);
-            mask::write(text, &out.spans, &self.policies, &mut out.text);
+            merge::merge(&mut out.spans, |span| treatment.of(span) == Policy::Keep);
+            mask::write(text, &out.spans, treatment, &mut out.text);
         }
     }
 
-    fn entities(&self, text: &str, names: Option<&mut TicketNames>, out: &mut Redacted) {
+    /// Takes out what this field does not look for, and what the tenant allows.
+    fn drop_unwanted(&self, text: &str, treatment: &Treatment<'_>, spans: &mut Vec<Span>) {
+        if !self.may_drop || spans.is_empty() {
+            return;
+        }
+        spans.retain(|span| treatment.of(span) != Policy::Off);
+        if let Some(rules) = treatment.rules {
+            rules.leave_allowed(text, spans);
+        }
+    }
+
+    fn entities(
+        &self,
+        text: &str,
+        treatment: &Treatment<'_>,
+        names: Option<&mut TicketNames>,
+        out: &mut Redacted,
+    ) {
         let Some(model) = &self.entities else { return };
-        let enabled = self.policies.map(|policy| policy != Policy::Off);
+        let enabled = treatment.table.map(|policy| policy != Policy::Off);
         let Redacted { spans, scratch, .. } = out;
         out.reach =
             entities::find(model, text, &enabled, self.min_score, names, &mut scratch.entities, spans);

@@ -5,10 +5,8 @@
 //! themselves. Those of values in layers and of identifiers with long look-around can't, so after their findings the
 //! redacted text is read again, until nothing new is found. Few texts need it, and nearly all of these once.
 
-use crate::detect::Detectors;
-use crate::kind::{PiiKind, Span};
-use crate::layers;
-use crate::redactor::Scratch;
+use crate::finding::Span;
+use crate::kind::PiiKind;
 
 /// Each round finds something that no round before has found, and rounds that find anything are rare.
 pub(crate) const ROUNDS: usize = 6;
@@ -19,17 +17,14 @@ pub(crate) fn is_needed(layered: bool, spans: &[Span]) -> bool {
     layered || spans.iter().any(|span| span.kind.index() > PiiKind::DrivingLicence.index())
 }
 
-/// Reads `redacted`, in which each of `spans` of `text` takes `len(span)` bytes, and adds to `spans` what is found.
-/// Tells whether that was anything.
+/// Adds to `spans` of `text` what was `found` in `redacted`, in which each of them takes `len(span)` bytes. Tells
+/// whether that was anything new.
 pub(crate) fn add_found(
-    detectors: &Detectors,
-    (text, redacted): (&str, &str),
+    text: &str,
+    found: Vec<Span>,
     spans: &mut Vec<Span>,
-    scratch: &mut Scratch,
     len: impl Fn(&Span) -> usize,
 ) -> bool {
-    let mut found = Vec::new();
-    layers::inspect(detectors, redacted, scratch, &mut found);
     if found.is_empty() {
         return false;
     }

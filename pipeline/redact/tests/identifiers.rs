@@ -81,6 +81,7 @@ fn british_ids() {
             "NI number: ⟦AB123456C⟧",
             "national insurance number is ⟦JG 10 37 59 A⟧.",
             "nino ⟦jg103759a⟧",
+            "my national insurance number is ⟦QQ 12 34 56 C⟧",
             "see ⟦AB123456C⟧ for me",
         ],
     );

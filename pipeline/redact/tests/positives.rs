@@ -234,6 +234,7 @@ fn passport() {
         PiiKind::Passport,
         &[
             "passport number ⟦C01X00T47⟧",
+            "Reisepassnummer ist ⟦C1H5G1FMW⟧.",
             "my passport is ⟦123456789⟧",
             "Reisepassnummer: ⟦C4J5K6L78⟧",
             "passport no. ⟦X1234567⟧.",

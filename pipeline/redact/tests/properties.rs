@@ -1,7 +1,7 @@
 //! Properties that hold for every text and every configuration.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use deskstream_redact::{PiiKind, Policy, RedactConfig, Redacted, Redactor};
+use deskstream_redact::{PiiKind, Policy, PseudonymKey, RedactConfig, Redacted, Redactor};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::sync::LazyLock;
@@ -12,6 +12,16 @@ static PARTIAL: LazyLock<Redactor> = LazyLock::new(|| {
     let policies =
         PiiKind::ALL.into_iter().filter(|kind| kind.allows_partial()).map(|kind| (kind, Policy::Partial));
     Redactor::new(&RedactConfig { policies: policies.collect(), ..RedactConfig::default() }).unwrap()
+});
+
+/// Pseudonyms and hashes for every second kind, and rules of a tenant that meet the pieces below.
+static TENANT: LazyLock<Redactor> = LazyLock::new(|| {
+    let rules = include_str!("tenant-policy.toml");
+    let mut config: RedactConfig = toml::from_str(rules).unwrap();
+    for (i, kind) in PiiKind::ALL.into_iter().filter(|kind| kind.allows_linking()).enumerate() {
+        config.policies.insert(kind, [Policy::Pseudonym, Policy::Hash][i % 2]);
+    }
+    Redactor::with_key(&config, &PseudonymKey::new([7; 32])).unwrap()
 });
 
 /// At least `least` cases from a fixed seed, so that a run of CI tells about the change and not about luck;
@@ -190,6 +200,11 @@ const PIECES: &[&str] = &[
     "[POSTAL_CODE]",
     "|",
     "id ",
+    "[EMAIL #kbjmkbjmkbjmkbjmkbjmkbjmkbjmkbjm]",
+    "[PERSON lusab-babad-gutih]",
+    "[CUSTOM ORDER ****1234]",
+    "[CUSTOM WORDS]",
+    "ABCD",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -236,11 +251,13 @@ proptest! {
         check_shape(&text, &out)?;
         PARTIAL.redact(&text, &mut out);
         check_shape(&text, &out)?;
+        TENANT.redact(&text, &mut out);
+        check_shape(&text, &out)?;
     }
 
     #[test]
     fn redacting_twice_equals_once(text in text()) {
-        for redactor in [&*DEFAULT, &*PARTIAL] {
+        for redactor in [&*DEFAULT, &*PARTIAL, &*TENANT] {
             let (mut once, mut twice) = (Redacted::default(), Redacted::default());
             redactor.redact(&text, &mut once);
             redactor.redact(&once.text, &mut twice);

@@ -6,10 +6,12 @@
 mod commit;
 mod dataflow;
 mod overdue;
+mod redactors;
 mod stage;
 mod tally;
 
 pub use commit::{ClosedEpoch, CommitError, Committer};
 pub use dataflow::{EnrichOptions, build};
+pub use redactors::{PolicyRefused, Redactors, TenantRedactor};
 pub use stage::{Enricher, Limits, OutRecord, Shared, Step};
 pub use tally::BatchTally;

@@ -1,11 +1,12 @@
 //! What happens to one event. Pure but for the codecs' schema look-ups: the clock comes in as an argument.
 
+use super::redactors::{Redactors, TenantRedactor};
 use super::tally::BatchTally;
 use crate::source::RawRecord;
 use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
-use deskstream_redact::{Redacted, Redactor, TicketNames};
+use deskstream_redact::{Field, Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
-use deskstream_runtime::seal::{OpenError, Vault};
+use deskstream_runtime::seal::{OpenError, Vault, is_reference};
 use deskstream_schemas::{
     Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, Span,
     SpanField, Stage, Text, TicketContent, TicketEvent, Tier, Topic,
@@ -13,6 +14,9 @@ use deskstream_schemas::{
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Clocks of two machines lie no further apart than this.
+const CLOCKS_APART_MS: i64 = 60_000;
 
 /// A record ready to be produced.
 #[derive(Debug, Clone)]
@@ -64,7 +68,7 @@ pub struct Shared {
     enriched: Encoder<EnrichedTicket>,
     dead: Encoder<DeadLetter>,
     vault: Arc<Vault>,
-    redactor: Redactor,
+    redactors: Arc<Redactors>,
     analyzer: Analyzer,
     model: Text,
     limits: Limits,
@@ -73,7 +77,7 @@ pub struct Shared {
 
 impl Shared {
     /// Everything that does not change from event to event.
-    pub fn new(process: &Process, redactor: Redactor, analyzer: Analyzer, limits: Limits) -> Self {
+    pub fn new(process: &Process, redactors: Arc<Redactors>, analyzer: Analyzer, limits: Limits) -> Self {
         Self {
             events: Decoder::new(Arc::clone(&process.registry)),
             contents: Decoder::new(Arc::clone(&process.registry)),
@@ -81,7 +85,7 @@ impl Shared {
             dead: Encoder::new(&process.ids),
             vault: Arc::clone(&process.vault),
             model: Text::Owned(format!("local/{}", analyzer.version())),
-            redactor,
+            redactors,
             analyzer,
             limits,
             source: process.topics.name(Topic::Events).into(),
@@ -183,8 +187,19 @@ impl Enricher {
         }
         let plain = match shared.vault.open(&event.content, event.content_aad().as_bytes()) {
             Ok(plain) => plain,
+            Err(error @ OpenError::Destroyed(_)) => {
+                self.waiting_since = None;
+                return Err(refuse(
+                    Stage::Decrypt,
+                    "erased",
+                    error.to_string(),
+                    "nothing: the requester or the tenant was erased",
+                ));
+            }
             Err(OpenError::UnknownKey(key)) => {
-                if self.keep_waiting(&key, now) {
+                // A key is there before its event: what is older than this process and not known to it never will be.
+                let may_come = event.received_at > shared.vault.started_at() - CLOCKS_APART_MS;
+                if may_come && self.keep_waiting(&key, now) {
                     return Ok(Step::Retry);
                 }
                 let error = OpenError::UnknownKey(key).to_string();
@@ -210,7 +225,15 @@ impl Enricher {
             Err(DecodeError::Pending { .. }) => return Ok(Step::Retry),
             Err(error) => return Err(undecodable(&error, &event.tenant, Some(&event.event_id), "content")),
         };
-        let enriched = self.enriched(partition, record.offset, event, &content, now);
+        let redactor = shared.redactors.of(&event.tenant).map_err(|refused| {
+            refuse(
+                Stage::Redact,
+                "policy-refused",
+                refused.to_string(),
+                "mend the policy (`deskstream policy check`, `deskstream policy set`), then send the ticket again",
+            )
+        })?;
+        let enriched = self.enriched(partition, record.offset, event, &content, &redactor, now);
         let key = enriched.key();
         let payload = shared.enriched.encode(&enriched).map_err(|error| {
             Box::new(Refusal {
@@ -233,6 +256,7 @@ impl Enricher {
         offset: i64,
         event: TicketEvent,
         content: &TicketContent,
+        by: &TenantRedactor,
         now: i64,
     ) -> EnrichedTicket {
         let shared = Arc::clone(&self.shared);
@@ -248,13 +272,13 @@ impl Enricher {
         content.requester_email.iter().for_each(|address| self.names.add_email(address));
         // The body reveals names that the subject may repeat, but spans are told in the order of the fields.
         let mut body_spans = Vec::new();
-        let body = self.redact(SpanField::Body, body, &mut body_spans, &mut redactions);
-        let subject = self.redact(SpanField::Subject, subject, &mut spans, &mut redactions);
+        let body = self.redact(&by.redactor, SpanField::Body, body, &mut body_spans, &mut redactions);
+        let subject = self.redact(&by.redactor, SpanField::Subject, subject, &mut spans, &mut redactions);
         spans.append(&mut body_spans);
         let tags = content
             .tags
             .iter()
-            .map(|t| self.redact(SpanField::Tag, t, &mut spans, &mut redactions))
+            .map(|t| self.redact(&by.redactor, SpanField::Tag, t, &mut spans, &mut redactions))
             .collect();
         let started = Instant::now();
         let local = shared.analyzer.analyze(&subject, &body, &mut self.scratch);
@@ -273,12 +297,12 @@ impl Enricher {
             version: event.version,
             status: event.status,
             priority: event.priority,
-            ticket_type: event.ticket_type,
-            channel: event.channel,
-            requester_ref: event.requester_ref,
-            assignee_ref: event.assignee_ref,
-            group_ref: event.group_ref,
-            organization_ref: event.organization_ref,
+            ticket_type: self.clean(&by.redactor, event.ticket_type),
+            channel: self.clean(&by.redactor, event.channel),
+            requester_ref: self.clean(&by.redactor, event.requester_ref),
+            assignee_ref: self.clean(&by.redactor, event.assignee_ref),
+            group_ref: self.clean(&by.redactor, event.group_ref),
+            organization_ref: self.clean(&by.redactor, event.organization_ref),
             enriched_at: now,
             source_partition: partition,
             source_offset: offset,
@@ -288,7 +312,7 @@ impl Enricher {
             summary,
             spans,
             redactions,
-            redactor: Text::Borrowed(deskstream_redact::VERSION),
+            redactor: by.version.clone(),
             analysis,
             notes,
         }
@@ -296,12 +320,18 @@ impl Enricher {
 
     fn redact(
         &mut self,
+        redactor: &Redactor,
         field: SpanField,
         text: &str,
         spans: &mut Vec<Span>,
         redactions: &mut BTreeMap<Text, i32>,
     ) -> String {
-        self.shared.redactor.redact_with(text, &mut self.names, &mut self.redacted);
+        let place = match field {
+            SpanField::Subject => Field::Subject,
+            SpanField::Body => Field::Body,
+            SpanField::Tag => Field::Tag,
+        };
+        redactor.redact_field(place, text, &mut self.names, &mut self.redacted);
         for span in &self.redacted.spans {
             let kind = Text::Borrowed(span.kind.as_str());
             *redactions.entry(kind.clone()).or_default() += 1;
@@ -310,11 +340,25 @@ impl Enricher {
                 start: i32::try_from(span.start).unwrap_or(i32::MAX),
                 end: i32::try_from(span.end).unwrap_or(i32::MAX),
                 kind,
-                detector: Text::Borrowed(span.detector.as_str()),
+                detector: match redactor.pattern_name(span) {
+                    Some(name) => Text::Owned(format!("{}:{name}", span.detector)),
+                    None => Text::Borrowed(span.detector.as_str()),
+                },
                 score: span.score,
             });
         }
         std::mem::take(&mut self.redacted.text)
+    }
+
+    /// References are opaque ids where helpdesks give them, but an imported file may hold addresses there. Digits are
+    /// let be: a helpdesk's id may look like a telephone number. So is the keyed hash of a requester, which erasure finds.
+    fn clean(&mut self, redactor: &Redactor, value: Option<String>) -> Option<String> {
+        let value = value?;
+        if value.bytes().all(|b| b.is_ascii_digit()) || is_reference(&value) {
+            return Some(value);
+        }
+        redactor.redact(&value, &mut self.redacted);
+        Some(if self.redacted.spans.is_empty() { value } else { self.redacted.text.clone() })
     }
 
     /// An event may overtake its tenant's data key by moments, since they come by different topics.

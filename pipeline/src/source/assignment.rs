@@ -99,7 +99,7 @@ pub fn open(
     Ok(consumer)
 }
 
-/// Reads a small topic from its beginning to its present end.
+/// Reads a topic from its beginning to its present end.
 pub fn read_to_end(
     config: &KafkaConfig,
     topic: &str,
@@ -119,10 +119,13 @@ pub fn read_to_end(
         list.add_partition_offset(topic, *partition, Offset::Beginning).map_err(error(topic))?;
     }
     consumer.assign(&list).map_err(error(topic))?;
-    let deadline = Instant::now() + TIMEOUT;
+    let mut deadline = Instant::now() + TIMEOUT;
     while !ends.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => each(message.payload().unwrap_or_default()),
+            Some(Ok(message)) => {
+                each(message.payload().unwrap_or_default());
+                deadline = Instant::now() + TIMEOUT;
+            }
             Some(Err(source)) => return Err(AssignError::Kafka { topic: topic.to_owned(), source }),
             None if Instant::now() > deadline => {
                 let source = rdkafka::error::KafkaError::Canceled;

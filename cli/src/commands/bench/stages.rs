@@ -5,7 +5,7 @@ use crate::commands::demo::setup::Setup;
 use deskstream_analyze::{Analyzer, Scratch};
 use deskstream_connectors::kafka::EventSink;
 use deskstream_pipeline::RawRecord;
-use deskstream_pipeline::enrich::{BatchTally, Enricher, Limits, Shared};
+use deskstream_pipeline::enrich::{BatchTally, Enricher, Limits, Redactors, Shared};
 use deskstream_redact::{RedactConfig, Redacted, Redactor};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Decoder, Encoder, EnrichedTicket, TicketContent, TicketEvent};
@@ -63,7 +63,8 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Value> {
 
     let limits =
         Limits { max_text_bytes: 262_144, future_ms: 600_000, past_ms: i64::MAX / 4, key_patience_ms: 0 };
-    let shared = Arc::new(Shared::new(&process, redactor, Analyzer::shipped()?, limits));
+    let redactors = Redactors::follow(&process, true)?;
+    let shared = Arc::new(Shared::new(&process, redactors, Analyzer::shipped()?, limits));
     let mut enricher = Enricher::new(shared);
     let records: Vec<RawRecord> = (0..)
         .zip(&framed)

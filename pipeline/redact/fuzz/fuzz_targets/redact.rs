@@ -13,7 +13,7 @@
 
 use std::sync::LazyLock;
 
-use deskstream_redact::{PiiKind, Policy, RedactConfig, Redacted, Redactor};
+use deskstream_redact::{PiiKind, Policy, PseudonymKey, RedactConfig, Redacted, Redactor};
 use libfuzzer_sys::fuzz_target;
 
 static REDACTORS: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
@@ -23,7 +23,13 @@ static REDACTORS: LazyLock<Vec<Redactor>> = LazyLock::new(|| {
     };
     let partial = |_, kind: PiiKind| if kind.allows_partial() { Policy::Partial } else { Policy::Mask };
     let mixed = |i, _| [Policy::Mask, Policy::Keep, Policy::Off][i % 3];
-    vec![with(|_, _| Policy::Mask), with(partial), with(mixed)]
+    let rules = include_str!("../../tests/tenant-policy.toml");
+    let mut own: RedactConfig = toml::from_str(rules).expect("a policy");
+    for (i, kind) in PiiKind::ALL.into_iter().filter(|kind| kind.allows_linking()).enumerate() {
+        own.policies.insert(kind, [Policy::Pseudonym, Policy::Hash, Policy::Mask][i % 3]);
+    }
+    let own = Redactor::with_key(&own, &PseudonymKey::new([7; 32])).expect("the policy is valid");
+    vec![with(|_, _| Policy::Mask), with(partial), own, with(mixed)]
 });
 
 fuzz_target!(|data: &[u8]| {
@@ -40,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
         done = end;
     }
     // What is kept or off may be masked once its neighbour is gone.
-    if which < 2 {
+    if which < 3 {
         let mut twice = Redacted::default();
         REDACTORS[which].redact(&once.text, &mut twice);
         assert!(twice.text == once.text, "redacting twice equals once");

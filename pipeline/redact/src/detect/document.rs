@@ -5,7 +5,7 @@ use super::chars::{skip_all, word_at, word_before};
 use super::date::is_compact_date;
 use super::{Sink, names};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::Word;
 use crate::mask;
 
@@ -40,7 +40,10 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         .iter()
         .take_while(|next| (next.start as usize) < hit.end as usize + GAP)
         .find(|next| {
-            !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
+            // `V1933704` is no version, and `CNH70CYGV` no Brazilian licence.
+            let attached = bytes.get(next.end as usize).is_some_and(u8::is_ascii_digit);
+            !attached
+                && !matches!(next.word, Word::Ip | Word::At | Word::Card | Word::Covered | Word::Digit)
                 && next.word != hit.word
         })
         .map_or(usize::MAX, |next| next.start as usize);
@@ -58,9 +61,10 @@ pub(super) fn find(context: Context<'_>, index: usize, sink: &mut Sink<'_>) {
         if is_part(byte) && byte != b'-' && !word_before(bytes, at) {
             let end = skip_all(&bytes[..bytes.len().min(at + 40)], at, is_part);
             let end = if bytes[end - 1] == b'-' { end - 1 } else { end };
-            if bytes[at..end].iter().any(u8::is_ascii_digit) && end - at >= 4 {
+            let direct = at - from <= DIRECT;
+            let digits = bytes[at..end].iter().any(u8::is_ascii_digit);
+            if end - at >= 4 && (digits || (direct && is_german_serial(&bytes[at..end]))) {
                 if fits(bytes, at, end, &shape) && !context.is_blocked(from, end) {
-                    let direct = at - from <= DIRECT;
                     sink.push(at, end, shape.detector, if direct { 0.85 } else { 0.65 });
                 }
                 return;
@@ -91,11 +95,17 @@ fn fits(bytes: &[u8], start: usize, end: usize, shape: &Shape) -> bool {
     let before_mask = bytes.get(end) == Some(&b'-') && mask::starts_at(bytes, end + 1);
     shape.len.contains(&len)
         && !before_mask
-        && digits >= 4
+        && (digits >= 4 || is_german_serial(value))
         && !goes_on
         && !is_iso_date
         && !is_compact_date(value)
         && !word_at(bytes, end)
+}
+
+/// Serial numbers of German documents have nine characters of an alphabet without vowels, so that they are no words
+/// though they may have few digits.
+fn is_german_serial(value: &[u8]) -> bool {
+    value.len() == 9 && value.iter().all(|b| b.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(b))
 }
 
 /// A full stop behind a word of more than three letters; "no." and "nr." go on.

@@ -19,19 +19,26 @@ pub(crate) mod phone_rules;
 mod secret;
 mod spoken;
 mod ssn;
+mod typo;
 mod url;
 
 pub(crate) use ids::Id;
 
+use std::sync::Arc;
+
 use crate::context::Context;
-use crate::kind::{Detector, PiiKind, Span};
+use crate::finding::{Detector, Span};
+use crate::kind::PiiKind;
 use crate::lexicon::{Hit, Lexicon, Word};
 use crate::merge;
 use crate::redactor::Scratch;
+use crate::rules::Rules;
 
 /// Everything that is built once per configuration.
+#[derive(Clone)]
 pub(crate) struct Detectors {
-    lexicon: Lexicon,
+    lexicon: Arc<Lexicon>,
+    pub(crate) rules: Option<Arc<Rules>>,
     enabled: [bool; PiiKind::ALL.len()],
     regions: Vec<&'static phone_rules::Region>,
     min_score: f32,
@@ -42,9 +49,22 @@ impl Detectors {
         enabled: [bool; PiiKind::ALL.len()],
         regions: Vec<&'static phone_rules::Region>,
         min_score: f32,
+        rules: Option<Rules>,
     ) -> Self {
         let prefixes: Vec<&str> = secret::FORMATS.iter().map(|format| format.prefix).collect();
-        Self { lexicon: Lexicon::new(&prefixes), enabled, regions, min_score }
+        let lexicon = Arc::new(Lexicon::new(&prefixes));
+        Self { lexicon, rules: rules.map(Arc::new), enabled, regions, min_score }
+    }
+
+    /// Detectors for other settings that share the words.
+    pub(crate) fn with(
+        &self,
+        enabled: [bool; PiiKind::ALL.len()],
+        regions: Vec<&'static phone_rules::Region>,
+        min_score: f32,
+        rules: Option<Rules>,
+    ) -> Self {
+        Self { lexicon: Arc::clone(&self.lexicon), rules: rules.map(Arc::new), enabled, regions, min_score }
     }
 
     fn is_on(&self, kind: PiiKind) -> bool {
@@ -93,6 +113,7 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
     let Scratch { hits, triggers, barriers, .. } = scratch;
     detectors.lexicon.scan(text, hits);
     triggers.scan(text.as_bytes());
+    typo::add(text.as_bytes(), &triggers.groups, hits);
     let mut sink = Sink { detectors, spans };
 
     // First what needs no context. What it covers is no context for anything else.
@@ -150,6 +171,9 @@ pub(crate) fn run(detectors: &Detectors, text: &str, scratch: &mut Scratch, span
             Word::Passport | Word::Licence => document::find(context, i, &mut sink),
             _ => {}
         }
+    }
+    if let Some(rules) = &detectors.rules {
+        rules.find(text, sink.spans);
     }
 }
 

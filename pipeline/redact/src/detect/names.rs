@@ -1,11 +1,14 @@
 //! The table of detectors: stable name, kind, and what a candidate has to pass.
 
-use crate::kind::{Detector, DetectorInfo, PiiKind};
+use crate::finding::{Detector, DetectorInfo};
+use crate::kind::PiiKind;
 
 macro_rules! detectors {
     ($($id:ident = $name:literal, $kind:ident, $validator:literal;)*) => {
         $(pub(crate) const $id: Detector = {
-            static INFO: DetectorInfo = DetectorInfo { name: $name, kind: PiiKind::$kind, validator: $validator };
+            static INFO: DetectorInfo = DetectorInfo {
+                name: $name, kind: PiiKind::$kind, validator: $validator, pattern: None,
+            };
             Detector::new(&INFO)
         };)*
         #[cfg(test)]
@@ -78,6 +81,7 @@ detectors! {
     ENTITY_LOCATION = "entity_location", Location, "tagged by the entity model";
     ENTITY_ADDRESS = "entity_address", Address, "tagged by the entity model";
     TICKET_NAME = "ticket_name", Person, "a name that the ticket itself reveals: requester, agent, e-mail address, signature";
+    DENY_LIST = "deny_list", Custom, "a value that the tenant has listed";
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 
 use super::{Sink, card, iban, ip, names, phone, ssn};
 use crate::context::Context;
-use crate::kind::{PiiKind, Span};
+use crate::finding::Span;
+use crate::kind::PiiKind;
 use crate::lexicon::Word;
 use crate::mask;
 use crate::scan::{GLUED_LEFT, GLUED_RIGHT, Group, NOT_A_NUMBER, TAKEN};

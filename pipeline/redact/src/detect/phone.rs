@@ -9,7 +9,7 @@ use super::chars::{skip, starts_with, word_before};
 use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
 use super::{Sink, names, phone_rules};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::Word;
 use crate::scan::{Group, TAKEN};
 

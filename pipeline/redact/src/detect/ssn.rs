@@ -6,7 +6,7 @@ use super::ids::us_itin;
 use super::numbers::{TIGHT, UNUSABLE, digits, starts_chain};
 use super::{Sink, names};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::Word;
 use crate::scan::{Group, TAKEN};
 

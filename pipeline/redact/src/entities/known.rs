@@ -45,7 +45,7 @@ const MOST: usize = 256;
 /// The names of the people of one ticket: its requester, agents, people in copy, and what their texts reveal.
 ///
 /// The caller clears and fills it for each ticket and passes it with each of its fields to
-/// [`Redactor::redact_with`](crate::Redactor::redact_with), which finds every recurrence in any letter case: whole
+/// [`Redactor::redact_field`](crate::Redactor::redact_with), which finds every recurrence in any letter case: whole
 /// names, and first or last names alone if they have three letters or more and are no common words. Redaction adds
 /// the people and e-mail addresses that it finds, so that a later field profits from an earlier one. It holds
 /// hashes, no text.

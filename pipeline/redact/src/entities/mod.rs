@@ -30,7 +30,8 @@ use tagger::{Chain, Entity};
 use token::Token;
 
 use crate::detect::names;
-use crate::kind::{Detector, PiiKind, Span};
+use crate::finding::{Detector, Span};
+use crate::kind::PiiKind;
 use crate::merge;
 
 /// Passes over one text. The second finds little and the third next to nothing; the limit bounds the cost.
@@ -41,6 +42,8 @@ const PASSES: usize = 6;
 pub(crate) struct Scratch {
     tokens: Vec<Token>,
     covered: Vec<(u32, u32)>,
+    /// Places of tokens that the last pass has covered.
+    changed: Vec<u32>,
     entities: Vec<Entity>,
     chain: Chain,
     /// The names of a text that is no ticket's.
@@ -69,22 +72,27 @@ pub(crate) fn find(
     scratch: &mut Scratch,
     spans: &mut Vec<Span>,
 ) -> Reach {
-    let Scratch { tokens, covered, entities, chain, nobody } = scratch;
+    let Scratch { tokens, covered, changed, entities, chain, nobody } = scratch;
     nobody.clear();
     let ticket = ticket.unwrap_or(nobody);
     for span in spans.iter().filter(|span| span.kind == PiiKind::Email) {
         ticket.add_email(text.get(span.start as usize..span.end as usize).unwrap_or_default());
     }
     let mut reach = Reach::default();
+    merge::union(spans, covered);
+    token::tokenize(text, covered, &model.words, tokens);
+    let mut last_case = None;
     for pass in 0..PASSES {
-        merge::union(spans, covered);
-        token::tokenize(text, covered, &model.words, tokens);
         let case = Case::of(tokens);
         chain.prefilter(tokens, case);
         if pass == 0 {
             reach.tokens = tokens.len();
             reach.tagged = chain.windows.iter().map(|w| (w.1 - w.0) as usize).sum();
+        } else if last_case == Some(case) {
+            // What is far from anything new would be judged as before.
+            chain.keep_near(changed);
         }
+        last_case = Some(case);
         entities.clear();
         chain.tag(model, text, tokens, case, entities);
         let before = spans.len();
@@ -114,6 +122,8 @@ pub(crate) fn find(
         if spans.len() == before {
             break;
         }
+        merge::union(&spans[before..], covered);
+        token::cover(tokens, covered, changed);
     }
     reach
 }

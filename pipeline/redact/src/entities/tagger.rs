@@ -18,6 +18,9 @@ const REACH: usize = 2;
 const REACH_NUMBER: usize = 3;
 /// Digits of a postal code.
 const LONGEST_CODE: usize = 6;
+/// Nothing that decides about a window lies further from it: features, evidence, and candidates that would join it to
+/// another window.
+const LOCAL: u32 = 12;
 /// Longer entities are cut: it bounds what a decoding can cost, and nobody is called so.
 const LONGEST_WINDOW: usize = 4096;
 
@@ -112,6 +115,14 @@ impl Chain {
                 _ => self.windows.push((from, to)),
             }
         }
+    }
+
+    /// Leaves out the windows that lie away from all of these places, which are sorted.
+    pub(crate) fn keep_near(&mut self, places: &[u32]) {
+        self.windows.retain(|&(from, to)| {
+            let next = places.partition_point(|&place| place + LOCAL < from);
+            places.get(next).is_some_and(|&place| place < to + LOCAL)
+        });
     }
 
     /// Appends the entities inside the windows.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use report::{Confusion, Mistake, Overall, Ratios, Report, Scores, TypeReport};
 pub use types::{SHIPPED_TYPE_MAP, TypeMap};
 
-use crate::kind::Span;
+use crate::finding::Span;
 use report::Counts;
 use types::{Meaning, Types};
 

@@ -71,13 +71,19 @@ pub(super) fn uk_nhs(id: &[u8]) -> bool {
         }
 }
 
-/// National insurance number: prefixes as HMRC allows them, six digits, suffix A to D.
-pub(super) fn uk_nino(id: &[u8]) -> bool {
+/// The form of a national insurance number: two letters, six digits, suffix A to D.
+pub(super) fn uk_nino_form(id: &[u8]) -> bool {
     let [first, second, digits @ .., suffix] = id else { return false };
     are_digits(digits, 6)
         && matches!(suffix, b'A'..=b'D')
         && first.is_ascii_uppercase()
         && second.is_ascii_uppercase()
+}
+
+/// National insurance number: prefixes as HMRC allows them, six digits, suffix A to D.
+pub(super) fn uk_nino(id: &[u8]) -> bool {
+    let [first, second, ..] = id else { return false };
+    uk_nino_form(id)
         && !b"DFIQUV".contains(first)
         && !b"DFIOQUV".contains(second)
         && !matches!(&[*first, *second], b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ")

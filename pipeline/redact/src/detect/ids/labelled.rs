@@ -4,7 +4,7 @@ use super::super::chars::{skip, word_at, word_before};
 use super::super::{Sink, names};
 use super::{Id, checks, wallet};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::{Hit, Word};
 
 /// How far behind its word an identifier may start: "social insurance number of my late father is ".
@@ -117,6 +117,8 @@ const ROUTING: Form = form(names::US_ROUTING, 9..=9, b"- ", checks::us_routing);
 const MAC: Form = form(names::MAC, 12..=12, b":-.", mac);
 const NHS: Form = form(names::UK_NHS, 10..=10, SPACED, checks::uk_nhs);
 const NINO: Form = form(names::UK_NINO, 9..=9, SPACED, checks::uk_nino);
+/// What somebody calls a national insurance number is one, mistyped or made up as it may be.
+const CALLED_NINO: Form = form(names::UK_NINO, 9..=9, SPACED, checks::uk_nino_form);
 const DE_TAX: Form = form(names::DE_TAX_ID, 11..=11, SPACED, checks::de_tax_id);
 const DE_CARD: Form = form(names::DE_ID_CARD, 9..=10, b" ", checks::de_id_card);
 const NIR: Form = form(names::FR_NIR, 15..=15, SPACED, checks::fr_nir);
@@ -168,7 +170,7 @@ fn forms(id: Id) -> &'static [Form] {
         Id::Routing => const { &[ROUTING] },
         Id::Mac => const { &[MAC] },
         Id::Nhs => const { &[NHS] },
-        Id::Nino => const { &[NINO] },
+        Id::Nino => const { &[CALLED_NINO] },
         Id::DeTax => const { &[DE_TAX] },
         Id::DeCard => const { &[DE_CARD] },
         Id::Nir => const { &[NIR] },

@@ -5,7 +5,7 @@ use super::super::chars::{skip, skip_back, word_at, word_before};
 use super::super::{Sink, names};
 use super::{checks, wallet};
 use crate::context::Context;
-use crate::kind::Detector;
+use crate::finding::Detector;
 use crate::lexicon::Word;
 use crate::mask;
 use crate::scan::Group;
