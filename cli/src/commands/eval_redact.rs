@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use deskstream_redact::{
-    RedactConfig, Redacted, Redactor, VERSION,
+    PiiKind, Policy, RedactConfig, Redacted, Redactor, VERSION,
     eval::{
         Evaluation, Label, Mistake, Prediction, Ratios, Record, Report, SHIPPED_TYPE_MAP, Scores, TypeMap,
         in_code_points,
@@ -44,6 +44,11 @@ pub struct Args {
     /// Don't look for people, organisations, places and free-form addresses.
     #[arg(long)]
     no_names: bool,
+
+    /// Look for the kinds, too, that are off unless a policy asks for them: ages, dates, titles, nationalities, web
+    /// addresses.
+    #[arg(long, conflicts_with = "predictions")]
+    all_kinds: bool,
 
     /// Findings that score below this don't count, 0 to 1.
     #[arg(long, value_name = "SCORE", conflicts_with = "predictions")]
@@ -179,7 +184,9 @@ fn from_file(path: &Path, records: &[Record]) -> anyhow::Result<Vec<Vec<Label>>>
 
 fn ours(args: &Args, records: &[Record]) -> anyhow::Result<(Vec<Vec<Label>>, Speed)> {
     let default = RedactConfig::default();
+    let optional = PiiKind::ALL.into_iter().filter(|kind| args.all_kinds && kind.is_optional());
     let config = RedactConfig {
+        policies: optional.map(|kind| (kind, Policy::Mask)).collect(),
         min_score: args.min_score.unwrap_or(default.min_score),
         entities: !args.no_names,
         ..default

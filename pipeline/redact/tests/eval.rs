@@ -27,7 +27,8 @@ fn report(text: &str, labels: Vec<Label>, predicted: &[Label]) -> Report {
 
 #[test]
 fn every_kind_of_ours_is_its_own_name() {
-    for kind in PiiKind::ALL {
+    // Those that are optional are neutral: a label of them is neither right nor wrong.
+    for kind in PiiKind::ALL.into_iter().filter(|kind| !kind.is_optional()) {
         let whole = [label(0, 4, kind.as_str())];
         let report = report("abcd", whole.to_vec(), &whole);
         assert_eq!(report.overall.spans.labelled, 1, "{kind} is not counted");
