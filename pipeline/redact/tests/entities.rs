@@ -12,6 +12,21 @@ fn redacted(text: &str) -> String {
 }
 
 #[test]
+fn a_text_ends_with_a_name_and_not_with_a_noun() {
+    let signed = [
+        ("Der Chat war leider nicht besetzt.\n\nMfG Lena Weiß", "MfG [PERSON]"),
+        ("IS THERE ANYTHING ELSE WE CAN HELP WITH? NOAH MOORE", "WITH? [PERSON]"),
+        ("Muchas gracias de antemano, Carlos López\n-- \nid 7", "antemano, [PERSON]\n-- \nid 7"),
+    ];
+    for (text, end) in signed {
+        assert!(redacted(text).ends_with(end), "{}", redacted(text));
+    }
+    for text in ["See the manual. Release Notes", "Best regards, Support Team"] {
+        assert_eq!(redacted(text), text);
+    }
+}
+
+#[test]
 fn finds_people_in_five_languages_and_any_case() {
     let sentences = [
         ("My name is Katherine Osborne and I cannot log in.", "Katherine Osborne"),

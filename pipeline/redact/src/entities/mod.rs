@@ -15,6 +15,7 @@ mod evidence;
 mod features;
 mod known;
 mod model;
+mod signature;
 mod tagger;
 mod token;
 mod words;
@@ -109,6 +110,15 @@ pub(crate) fn find(
                     .for_each(|t| ticket.add_hash(t.hash));
             }
             spans.push(span(tokens, entity.from, entity.to, detector, entity.score));
+        }
+        if enabled[PiiKind::Person.index()] {
+            signature::find(tokens, |from, to| {
+                let range = (tokens[from].start, tokens[to - 1].end);
+                if !spans[before..].iter().any(|s| s.start <= range.0 && s.end >= range.1) {
+                    tokens[from..to].iter().filter(|t| t.len() > 2).for_each(|t| ticket.add_hash(t.hash));
+                    spans.push(span(tokens, from, to, names::TICKET_NAME, 0.9));
+                }
+            });
         }
         if !ticket.is_empty() && enabled[PiiKind::Person.index()] {
             ticket.find(tokens, |from, to| {
