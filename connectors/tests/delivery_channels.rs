@@ -1,6 +1,8 @@
-//! Delivery of alerts over a real Kafka to the sample PagerDuty and Slack: what arrives, how often, in what order.
+//! Delivery of alerts over a real Kafka to sample services: what arrives, how often, in what order.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "delivery_channels/alertmanager.rs"]
+mod alertmanager;
 #[path = "delivery_channels/faults.rs"]
 mod faults;
 #[path = "delivery_channels/outcomes.rs"]
