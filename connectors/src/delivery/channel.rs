@@ -2,8 +2,10 @@
 
 use super::DeliveryError;
 use super::alertmanager::Alertmanager;
+use super::email::Email;
 use super::pagerduty::PagerDuty;
 use super::slack::Slack;
+use super::webhook::Webhook;
 use crate::http::{Answer, CallError, Effect, Hint};
 use deskstream_schemas::Alert;
 use url::Url;
@@ -13,6 +15,8 @@ pub(super) enum Channel {
     PagerDuty(PagerDuty),
     Slack(Slack),
     Alertmanager(Alertmanager),
+    Webhook(Webhook),
+    Email(Email),
 }
 
 /// What a service answered for good.
@@ -80,15 +84,19 @@ impl Channel {
             Self::PagerDuty(_) => "pagerduty",
             Self::Slack(_) => "slack",
             Self::Alertmanager(_) => "alertmanager",
+            Self::Webhook(_) => "webhook",
+            Self::Email(_) => "email",
         }
     }
 
     /// Transitions of different keys that may be out at the same time.
     pub(super) fn concurrency(&self) -> usize {
         match self {
-            Self::PagerDuty(_) | Self::Alertmanager(_) => 8,
+            Self::PagerDuty(_) | Self::Alertmanager(_) | Self::Webhook(_) => 8,
             // A webhook takes one message a second.
             Self::Slack(_) => 2,
+            // Each has a connection of its own, and mail servers count them.
+            Self::Email(_) => 2,
         }
     }
 
@@ -98,6 +106,8 @@ impl Channel {
             Self::PagerDuty(channel) => Ok(channel.send(alert).await?),
             Self::Slack(channel) => Ok(channel.send(alert, repeat).await?),
             Self::Alertmanager(channel) => channel.send(std::slice::from_ref(alert)).await,
+            Self::Webhook(channel) => channel.send(alert).await,
+            Self::Email(channel) => channel.send(alert, repeat).await,
         }
     }
 
@@ -110,7 +120,7 @@ impl Channel {
     pub(super) async fn remind(&self, alerts: &[Alert]) -> Result<(), Failure> {
         match self {
             Self::Alertmanager(channel) => channel.send(alerts).await.map(drop),
-            Self::PagerDuty(_) | Self::Slack(_) => Ok(()),
+            Self::PagerDuty(_) | Self::Slack(_) | Self::Webhook(_) | Self::Email(_) => Ok(()),
         }
     }
 }

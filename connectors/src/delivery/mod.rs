@@ -1,4 +1,4 @@
-//! Delivery of alerts: the `alerts` topic to PagerDuty, Slack and Alertmanager.
+//! Delivery of alerts: the `alerts` topic to PagerDuty, Slack, Alertmanager, signed webhooks and mail.
 //!
 //! # Contract
 //! * **A task for each channel**, with a consumer group of its own (`{pipeline.group}-delivery-{channel}`): a
@@ -20,17 +20,20 @@
 //!   delivered, which would open a second one.
 //! * Alertmanager merges it by its labels. It forgets what it was told, so it is told again every minute (module
 //!   `keep`).
+//! * A webhook's receiver knows it by its idempotency key, a mail's by its Message-ID, if they look.
 //! * Slack can't tell: the message appears twice, for each transition in flight at that moment at most. When only
 //!   the answer was lost, the second message says that it may be a repeat.
 
 mod alertmanager;
 mod channel;
+mod email;
 mod keep;
 mod ledger;
 mod message;
 mod metrics;
 mod pagerduty;
 mod slack;
+mod webhook;
 mod worker;
 
 use crate::http::{Backoff, SetupError};
@@ -42,6 +45,7 @@ use deskstream_runtime::config::{AlertsConfig, ChannelConfig};
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
 use deskstream_schemas::{Alert, Encoder};
+use email::Email;
 use keep::Keeper;
 use ledger::Ledger;
 use pagerduty::PagerDuty;
@@ -49,6 +53,7 @@ use slack::Slack;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use webhook::Webhook;
 use worker::Worker;
 
 /// How delivery behaves.
@@ -84,6 +89,18 @@ pub enum DeliveryError {
         channel: String,
         /// What is wrong. Never the URL itself, which may be a credential.
         problem: &'static str,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// Another setting of a channel can't be used.
+    #[error("alerts.channels.{channel}.{setting}: {problem}; {fix}")]
+    Setting {
+        /// Name of the channel.
+        channel: String,
+        /// The setting.
+        setting: String,
+        /// What is wrong. Never the value, which may be a person's address.
+        problem: String,
         /// What to do.
         fix: &'static str,
     },
@@ -172,6 +189,8 @@ fn open(name: &str, config: &ChannelConfig, options: &DeliveryOptions) -> Result
         ChannelConfig::Alertmanager(config) => {
             Alertmanager::open(name, config, options).map(Channel::Alertmanager)
         }
+        ChannelConfig::Webhook(config) => Webhook::open(name, config, options).map(Channel::Webhook),
+        ChannelConfig::Email(config) => Email::open(name, config, options).map(Channel::Email),
     }
 }
 

@@ -7,7 +7,7 @@ mod load;
 mod secret;
 mod validate;
 
-pub use channels::{AlertmanagerConfig, ChannelConfig};
+pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
 pub use load::{ConfigError, Overrides, load};
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;

@@ -10,6 +10,7 @@
 //! - [`PagerDuty`]: Events API v2 with its dedup rules and incident history.
 //! - [`Slack`]: an incoming webhook with block limits and its message rate.
 //! - [`Alertmanager`]: API v2 as clients use it, with its short memory.
+//! - [`Receiver`]: checks Deskstream's signed webhook.
 //! - [`tickets`]: an endless, seeded stream of support tickets with planted personal data.
 //! - [`Samples`]: all of them in one process, for the demo; [`serve`] runs it until told to end.
 //!
@@ -23,6 +24,7 @@ pub mod faults;
 mod http_server;
 mod ids;
 pub mod pagerduty;
+pub mod receiver;
 mod serve;
 pub mod slack;
 pub mod tickets;
@@ -31,6 +33,7 @@ pub mod zendesk;
 pub use alertmanager::Alertmanager;
 pub use clock::Clock;
 pub use pagerduty::PagerDuty;
+pub use receiver::Receiver;
 pub use serve::{AllStats, PortFile, Samples, ServeError, ServeOptions, TenantPorts, serve};
 pub use slack::Slack;
 pub use zendesk::Zendesk;
