@@ -61,7 +61,7 @@ async fn another_secret_is_refused_and_told_without_it() {
     assert_eq!((receiver.received().bodies.len(), receiver.received().unsigned), (0, 1));
     let letters = run.read(Topic::DeadLetter, 1, |_: &DeadLetter| true).await;
     assert!(letters[0].fix.contains("secret"));
-    let told = format!("{:?}{:?}", letters, outcomes);
+    let told = format!("{letters:?}{outcomes:?}");
     assert!(!told.contains("t0ken") && !told.contains("quite another"), "{told}");
     run.stop().await;
 }
