@@ -92,6 +92,19 @@ async fn who_strips_starttls_gets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_shows_another_certificate_gets_nothing() {
+    let options = Options { login: LOGIN, ..Options::default() };
+    let (scene, server) = scene("mail-certificate", options.clone(), "starttls").await;
+    let another = SmtpServer::start(options).await;
+    std::fs::write(scene.directory.path().join("ca.pem"), &another.certificate).unwrap();
+    let run = scene.run().await;
+    run.tell(&firing("error-rate", "acme", AT, &["mail"])).await;
+    eventually("some tries", || (server.sessions() >= 3).then_some(())).await;
+    assert_eq!(server.mails(), []);
+    run.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_off_is_tried_again_and_a_lost_answer_repeats_the_same_message() {
     let (scene, server) = scene("mail-later", Options::default(), "starttls").await;
     server.fault("EHLO", None);
