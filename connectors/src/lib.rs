@@ -7,7 +7,7 @@
 //! | `http` | outbound HTTP: limits, retry, circuit breaker |
 //! | `webhook` | the server that helpdesks call |
 //! | `zendesk` | source by webhook, source by poll, write-back |
-//! | `delivery` | alerts to PagerDuty and Slack |
+//! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |

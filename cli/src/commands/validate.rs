@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use crate::options::ConfigOptions;
+use deskstream_connectors::delivery;
 use deskstream_pipeline::alerts;
 use deskstream_runtime::config::DEFAULTS;
 
@@ -23,12 +24,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let config = args.config.load()?;
+    // Some settings are only understood by the channel they are for: secrets that are URLs, addresses.
+    delivery::check(&config.alerts)?;
     let configured = alerts::configured(&config.alerts)?;
     for channel in &configured.missing_channels {
         println!(
             "note: shipped alert rules name channel `{channel}`, which is not configured: it hears nothing"
         );
     }
-    println!("ok: {} tenants, {} alert channels", config.tenants.len(), config.alerts.channels.len());
+    let channels: Vec<_> =
+        config.alerts.channels.iter().map(|(name, channel)| format!("{name}: {}", channel.kind())).collect();
+    let named = if channels.is_empty() { String::new() } else { format!(" ({})", channels.join(", ")) };
+    println!("ok: {} tenants, {} alert channels{named}", config.tenants.len(), channels.len());
     Ok(())
 }

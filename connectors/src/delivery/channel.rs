@@ -1,9 +1,12 @@
 //! What channels have in common: how a transition is sent, and what can come of it.
 
 use super::DeliveryError;
+use super::alertmanager::Alertmanager;
+use super::email::Email;
 use super::pagerduty::PagerDuty;
 use super::slack::Slack;
-use crate::http::{Answer, CallError};
+use super::webhook::Webhook;
+use crate::http::{Answer, CallError, Effect, Hint};
 use deskstream_schemas::Alert;
 use url::Url;
 
@@ -11,6 +14,9 @@ use url::Url;
 pub(super) enum Channel {
     PagerDuty(PagerDuty),
     Slack(Slack),
+    Alertmanager(Alertmanager),
+    Webhook(Webhook),
+    Email(Email),
 }
 
 /// What a service answered for good.
@@ -33,6 +39,30 @@ pub(super) struct Reply {
     pub(super) attempts: u32,
 }
 
+/// A try that came to no definite answer.
+pub(super) struct Failure {
+    /// What happened, without secrets and personal data.
+    pub(super) cause: String,
+    /// Whether it may have arrived all the same.
+    pub(super) effect: Effect,
+    /// What next.
+    pub(super) hint: Hint,
+    pub(super) status: Option<u16>,
+    pub(super) attempts: u32,
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self {
+            cause: error.cause.to_string(),
+            effect: error.effect,
+            hint: error.hint,
+            status: error.status().map(|status| status.as_u16()),
+            attempts: error.attempts,
+        }
+    }
+}
+
 impl Reply {
     pub(super) fn accepted(answer: &Answer) -> Self {
         Self { verdict: Verdict::Accepted, status: answer.status.as_u16(), attempts: answer.attempts }
@@ -53,23 +83,44 @@ impl Channel {
         match self {
             Self::PagerDuty(_) => "pagerduty",
             Self::Slack(_) => "slack",
+            Self::Alertmanager(_) => "alertmanager",
+            Self::Webhook(_) => "webhook",
+            Self::Email(_) => "email",
         }
     }
 
     /// Transitions of different keys that may be out at the same time.
     pub(super) fn concurrency(&self) -> usize {
         match self {
-            Self::PagerDuty(_) => 8,
+            Self::PagerDuty(_) | Self::Alertmanager(_) | Self::Webhook(_) => 8,
             // A webhook takes one message a second.
             Self::Slack(_) => 2,
+            // Each has a connection of its own, and mail servers count them.
+            Self::Email(_) => 2,
         }
     }
 
     /// Sends a transition once. `repeat` says that an earlier try may have arrived.
-    pub(super) async fn send(&self, alert: &Alert, repeat: bool) -> Result<Reply, CallError> {
+    pub(super) async fn send(&self, alert: &Alert, repeat: bool) -> Result<Reply, Failure> {
         match self {
-            Self::PagerDuty(channel) => channel.send(alert).await,
-            Self::Slack(channel) => channel.send(alert, repeat).await,
+            Self::PagerDuty(channel) => Ok(channel.send(alert).await?),
+            Self::Slack(channel) => Ok(channel.send(alert, repeat).await?),
+            Self::Alertmanager(channel) => channel.send(std::slice::from_ref(alert)).await,
+            Self::Webhook(channel) => channel.send(alert).await,
+            Self::Email(channel) => channel.send(alert, repeat).await,
+        }
+    }
+
+    /// Whether the service forgets what it was told, and has to be [reminded](Self::remind).
+    pub(super) fn forgets(&self) -> bool {
+        matches!(self, Self::Alertmanager(_))
+    }
+
+    /// Tells standing alerts again.
+    pub(super) async fn remind(&self, alerts: &[Alert]) -> Result<(), Failure> {
+        match self {
+            Self::Alertmanager(channel) => channel.send(alerts).await.map(drop),
+            Self::PagerDuty(_) | Self::Slack(_) | Self::Webhook(_) | Self::Email(_) => Ok(()),
         }
     }
 }

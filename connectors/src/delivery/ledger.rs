@@ -2,22 +2,30 @@
 //!
 //! Entity kind `alert-delivery`, id `{channel}/{rule}/{tenant}/{group}`, body
 //! `{"dedup_key": …, "state": "FIRING" | "RESOLVED", "changed_at": ms, "result": …}`. One entity for each alert
-//! and channel, so the topic stays as large as there are alerts, however many episodes they have.
+//! and channel, so the topic stays as large as there are alerts, however many episodes they have. For a service
+//! that has to be told again (module `keep`), `alert` holds the whole transition.
 
 use deskstream_runtime::control::{Control, ControlError};
 use deskstream_schemas::{Alert, AlertState};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const KIND: &str = "alert-delivery";
 
+/// Result of a transition that the service took.
+pub(super) const APPLIED: &str = "applied";
+
 /// The transition that was delivered last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Delivered {
     dedup_key: String,
     state: AlertState,
     changed_at: i64,
     /// Whether it was applied or rejected: both are final.
     result: String,
+    /// The transition itself, where the service forgets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alert: Option<Alert>,
 }
 
 impl Delivered {
@@ -29,17 +37,35 @@ impl Delivered {
         // Another episode: what changed earlier is a replay.
         alert.changed_at < self.changed_at
     }
+
+    /// The transition, if the service took it and should be told of it again at `now`.
+    fn standing(self, now: i64, afterglow: Duration) -> Option<Alert> {
+        let alert = self.alert.filter(|_| self.result == APPLIED)?;
+        let since = u128::try_from(now.saturating_sub(alert.changed_at)).unwrap_or(0);
+        (alert.state == AlertState::Firing || since < afterglow.as_millis()).then_some(alert)
+    }
 }
 
 /// One channel's ledger.
 pub(super) struct Ledger {
     control: Control,
     channel: String,
+    /// Whether entries hold the whole transition.
+    whole: bool,
 }
 
 impl Ledger {
-    pub(super) fn new(control: Control, channel: &str) -> Self {
-        Self { control, channel: channel.to_owned() }
+    pub(super) fn new(control: Control, channel: &str, whole: bool) -> Self {
+        Self { control, channel: channel.to_owned(), whole }
+    }
+
+    /// What fires, and what was resolved within `afterglow`, as far as the service took it.
+    pub(super) fn standing(&self, now: i64, afterglow: Duration) -> Vec<Alert> {
+        let ours = format!("{}/", self.channel);
+        let entities = self.control.list(KIND);
+        let ours = entities.iter().filter(|entity| entity.id.starts_with(&ours));
+        let entries = ours.filter_map(|entity| serde_json::from_str::<Delivered>(&entity.body).ok());
+        entries.filter_map(|entry| entry.standing(now, afterglow)).collect()
     }
 
     /// Whether nothing is left to do for that transition.
@@ -62,6 +88,7 @@ impl Ledger {
             state: alert.state,
             changed_at: alert.changed_at,
             result: result.to_owned(),
+            alert: self.whole.then(|| alert.clone()),
         };
         let body = serde_json::to_value(&delivered).unwrap_or_default();
         self.control.put_json(KIND, &self.id(alert), &alert.tenant, by, &body).await
@@ -78,7 +105,7 @@ mod tests {
     use super::*;
 
     fn delivered(key: &str, state: AlertState, changed_at: i64) -> Delivered {
-        Delivered { dedup_key: key.to_owned(), state, changed_at, result: "applied".to_owned() }
+        Delivered { dedup_key: key.to_owned(), state, changed_at, result: APPLIED.to_owned(), alert: None }
     }
 
     #[test]
@@ -99,5 +126,31 @@ mod tests {
         assert!(!last.covers(&two(Firing, 200)));
         let last = delivered("two", Firing, 300);
         assert!(last.covers(&one(Firing, 100)) && last.covers(&one(Resolved, 200)));
+    }
+
+    #[test]
+    fn what_fires_stands_and_what_was_resolved_stands_for_a_while() {
+        let minute = Duration::from_secs(60);
+        let entry = |state, result: &str| Delivered {
+            result: result.to_owned(),
+            alert: Some(Alert { state, changed_at: 1000, ..alert() }),
+            ..delivered("one", state, 1000)
+        };
+        let stands = |entry: Delivered, now| entry.standing(now, minute).is_some();
+        assert!(stands(entry(AlertState::Firing, APPLIED), i64::MAX));
+        assert!(stands(entry(AlertState::Resolved, APPLIED), 60_999));
+        // The transition's clock may be ahead of ours.
+        assert!(stands(entry(AlertState::Resolved, APPLIED), 0));
+        assert!(!stands(entry(AlertState::Resolved, APPLIED), 61_000));
+        assert!(!stands(entry(AlertState::Firing, "rejected"), 1000));
+        assert!(!stands(delivered("one", AlertState::Firing, 1000), 1000));
+    }
+
+    #[test]
+    fn entries_from_before_are_read() {
+        let body = r#"{"dedup_key":"one","state":"FIRING","changed_at":100,"result":"applied"}"#;
+        let read: Delivered = serde_json::from_str(body).unwrap();
+        assert_eq!(read, delivered("one", AlertState::Firing, 100));
+        assert_eq!(serde_json::to_string(&read).unwrap(), body);
     }
 }

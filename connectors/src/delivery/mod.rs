@@ -1,4 +1,4 @@
-//! Delivery of alerts: the `alerts` topic to PagerDuty and Slack.
+//! Delivery of alerts: the `alerts` topic to PagerDuty, Slack, Alertmanager, signed webhooks and mail.
 //!
 //! # Contract
 //! * **A task for each channel**, with a consumer group of its own (`{pipeline.group}-delivery-{channel}`): a
@@ -18,31 +18,42 @@
 //!
 //! * PagerDuty merges it by its dedup key: still one incident. A trigger is never sent after its own resolve was
 //!   delivered, which would open a second one.
+//! * Alertmanager merges it by its labels. It forgets what it was told, so it is told again every minute (module
+//!   `keep`).
+//! * A webhook's receiver knows it by its idempotency key, a mail's by its Message-ID, if they look.
 //! * Slack can't tell: the message appears twice, for each transition in flight at that moment at most. When only
 //!   the answer was lost, the second message says that it may be a repeat.
 
+mod alertmanager;
 mod channel;
+mod email;
+mod keep;
 mod ledger;
 mod message;
 mod metrics;
 mod pagerduty;
 mod slack;
+mod webhook;
 mod worker;
 
 use crate::http::{Backoff, SetupError};
 use crate::kafka::{DeadLetterSink, Feed, FeedError, FeedOptions, Producer, ProducerOptions, Sink};
+use alertmanager::Alertmanager;
 use channel::Channel;
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{AlertsConfig, ChannelConfig};
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
 use deskstream_schemas::{Alert, Encoder};
+use email::Email;
+use keep::Keeper;
 use ledger::Ledger;
 use pagerduty::PagerDuty;
 use slack::Slack;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use webhook::Webhook;
 use worker::Worker;
 
 /// How delivery behaves.
@@ -52,6 +63,8 @@ pub struct DeliveryOptions {
     pub wait: Backoff,
     /// How long one request may take.
     pub attempt: Duration,
+    /// How often alerts are told again to a service that forgets them.
+    pub remind: Duration,
 }
 
 impl Default for DeliveryOptions {
@@ -60,6 +73,8 @@ impl Default for DeliveryOptions {
             // PagerDuty asks to come back after minutes; a page that is late by more is none.
             wait: Backoff { first: Duration::from_secs(1), most: Duration::from_secs(120) },
             attempt: Duration::from_secs(10),
+            // As Prometheus does.
+            remind: Duration::from_secs(60),
         }
     }
 }
@@ -74,6 +89,18 @@ pub enum DeliveryError {
         channel: String,
         /// What is wrong. Never the URL itself, which may be a credential.
         problem: &'static str,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// Another setting of a channel can't be used.
+    #[error("alerts.channels.{channel}.{setting}: {problem}; {fix}")]
+    Setting {
+        /// Name of the channel.
+        channel: String,
+        /// The setting.
+        setting: String,
+        /// What is wrong. Never the value, which may be a person's address.
+        problem: String,
         /// What to do.
         fix: &'static str,
     },
@@ -130,8 +157,9 @@ pub async fn spawn_with(process: &Process, options: &DeliveryOptions) -> Result<
         let feed: Feed<Alert> = Feed::new(process, feed_options, dead_letters.clone())?;
         let worker = Arc::new(Worker {
             name: name.clone(),
+            ledger: Ledger::new(process.control.clone(), name, channel.forgets()),
+            keeper: Keeper::default(),
             channel,
-            ledger: Ledger::new(process.control.clone(), name),
             outcomes: Sink::new(process, producer.clone()),
             audit: Sink::new(process, producer.clone()),
             dead_letters: dead_letters.clone(),
@@ -140,6 +168,10 @@ pub async fn spawn_with(process: &Process, options: &DeliveryOptions) -> Result<
             shutdown: process.shutdown.clone(),
         });
         metrics::register(name);
+        if worker.channel.forgets() {
+            let (worker, every) = (Arc::clone(&worker), options.remind);
+            tasks.spawn(async move { keep::run(&worker, every).await });
+        }
         tasks.spawn(feed.run(move |received| {
             let worker = Arc::clone(&worker);
             async move { worker.handle(&received).await }
@@ -154,6 +186,11 @@ fn open(name: &str, config: &ChannelConfig, options: &DeliveryOptions) -> Result
             PagerDuty::open(name, routing_key, url.as_ref(), options).map(Channel::PagerDuty)
         }
         ChannelConfig::Slack { url } => Slack::open(name, url, options).map(Channel::Slack),
+        ChannelConfig::Alertmanager(config) => {
+            Alertmanager::open(name, config, options).map(Channel::Alertmanager)
+        }
+        ChannelConfig::Webhook(config) => Webhook::open(name, config, options).map(Channel::Webhook),
+        ChannelConfig::Email(config) => Email::open(name, config, options).map(Channel::Email),
     }
 }
 

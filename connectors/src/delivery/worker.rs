@@ -1,10 +1,11 @@
 //! What becomes of one transition at one channel: sent until there is a definite answer, remembered, recorded.
 
-use super::channel::{Channel, Reply, Verdict};
-use super::ledger::Ledger;
+use super::channel::{Channel, Failure, Reply, Verdict};
+use super::keep::Keeper;
+use super::ledger::{APPLIED, Ledger};
 use super::message::state;
 use super::metrics;
-use crate::http::{Backoff, CallError, Effect, Hint};
+use crate::http::{Backoff, Effect, Hint};
 use crate::kafka::{
     AuditSink, DeadLetterSink, Handled, OutcomeSink, Received, Refusal, SendError, Unhandled,
 };
@@ -29,6 +30,7 @@ pub(super) struct Worker {
     pub(super) name: String,
     pub(super) channel: Channel,
     pub(super) ledger: Ledger,
+    pub(super) keeper: Keeper,
     pub(super) outcomes: OutcomeSink,
     pub(super) audit: AuditSink,
     pub(super) dead_letters: DeadLetterSink,
@@ -60,6 +62,7 @@ impl Worker {
                 detail: format!("{} via {}: delivered before", state(alert), self.name),
             }
         } else {
+            let _in_hand = self.keeper.take(alert.key());
             let end = self.deliver(received).await?;
             self.remember(alert, &end).await?;
             end
@@ -76,33 +79,36 @@ impl Worker {
         let (mut attempts, mut repeat) = (0u32, false);
         let mut waits = self.wait.waits();
         loop {
-            match self.channel.send(alert, repeat).await {
+            let sent = {
+                let _sending = self.keeper.sending().await;
+                self.channel.send(alert, repeat).await
+            };
+            match sent {
                 Ok(Reply { verdict, status, attempts: more }) => {
                     attempts += more;
                     return self.ended(received, verdict, status, attempts).await;
                 }
-                Err(error) if !error.retry() => {
-                    attempts += error.attempts;
-                    let status = error.status().map_or(0, |status| status.as_u16());
+                Err(failure) if failure.hint == Hint::Never => {
+                    attempts += failure.attempts;
                     let verdict = Verdict::Refused {
-                        reason: error.cause.to_string(),
+                        reason: failure.cause,
                         fix: "check alerts.channels: the service does not take our requests",
                     };
-                    return self.ended(received, verdict, status, attempts).await;
+                    return self.ended(received, verdict, failure.status.unwrap_or(0), attempts).await;
                 }
-                Err(error) => {
-                    attempts += error.attempts;
-                    repeat |= error.effect == Effect::Unknown;
+                Err(failure) => {
+                    attempts += failure.attempts;
+                    repeat |= failure.effect == Effect::Unknown;
                     stuck.failed();
                     let wait = waits.next().unwrap_or(self.wait.most);
-                    self.pause(alert, &error, wait).await?;
+                    self.pause(alert, &failure, wait).await?;
                 }
             }
         }
     }
 
-    async fn pause(&self, alert: &Alert, error: &CallError, wait: Duration) -> Result<(), Unhandled> {
-        let wait = match error.hint {
+    async fn pause(&self, alert: &Alert, failure: &Failure, wait: Duration) -> Result<(), Unhandled> {
+        let wait = match failure.hint {
             Hint::After(asked) => wait.max(asked),
             Hint::Backoff | Hint::Never => wait,
         };
@@ -111,7 +117,7 @@ impl Worker {
             channel = self.name,
             dedup_key = alert.dedup_key,
             state = state(alert),
-            cause = %error.cause,
+            cause = failure.cause,
             wait_ms = wait.as_millis(),
             "alert not delivered, trying again"
         );
@@ -270,7 +276,7 @@ impl Worker {
 
 fn result_name(result: OutcomeResult) -> &'static str {
     match result {
-        OutcomeResult::Applied => "applied",
+        OutcomeResult::Applied => APPLIED,
         OutcomeResult::AlreadyApplied => "already_applied",
         OutcomeResult::Skipped => "skipped",
         OutcomeResult::Rejected => "rejected",

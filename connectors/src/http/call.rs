@@ -3,7 +3,7 @@
 use super::gate::Turn;
 use super::limits::RateLimits;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::time::Instant;
 
 /// Whether a call may be sent again after an attempt of unknown effect.
@@ -26,6 +26,8 @@ pub struct Call<'a> {
     pub url: &'a str,
     /// JSON body.
     pub body: Option<Bytes>,
+    /// Headers of its own, besides those of every call.
+    pub headers: &'a [(HeaderName, HeaderValue)],
     /// Whether it may be repeated blindly.
     pub repeat: Repeat,
     /// Statuses that are an answer, not an error, besides those below 300.
@@ -46,6 +48,7 @@ impl<'a> Call<'a> {
             method: Method::GET,
             url,
             body: None,
+            headers: &[],
             repeat: Repeat::Safe,
             accept: &[],
             deadline: None,

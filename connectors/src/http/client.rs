@@ -227,6 +227,9 @@ impl Client {
             .request(call.method.clone(), url.clone())
             .headers(self.headers.clone())
             .header("x-request-id", uuid::Uuid::now_v7().to_string());
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }

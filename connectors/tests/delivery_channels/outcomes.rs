@@ -107,4 +107,22 @@ async fn a_wrong_channel_is_one_clear_line() {
     let error = complaint("pagerduty", &plain).unwrap_err();
     assert!(error.starts_with("alerts.channels.x.url: is not https"), "{error}");
     complaint("pagerduty", &[("routing_key", file.as_str())]).unwrap();
+    std::fs::write(&key, "secret-key-of-some-length").unwrap();
+    let error = complaint("webhook", &[("url", &file), ("secret", &file)]).unwrap_err();
+    assert!(error.starts_with("alerts.channels.x.url: is no URL; give the receiver's"), "{error}");
+    let mail = |from: &str| {
+        let path = directory.path().join("mail.toml");
+        let text = format!(
+            "[keys]\nmaster = \"{file}\"\n[alerts.channels.x]\nkind = \"email\"\nserver = \"localhost\"\n\
+             tls = \"none\"\nfrom = \"{from}\"\nto = [\"a@example.org\", \"ann.example.org\"]\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let config = config::load(Some(&path), &Vec::new()).unwrap();
+        delivery::check(&config.alerts).unwrap_err().to_string()
+    };
+    let error = mail("jürgen@example.org");
+    assert!(error.starts_with("alerts.channels.x.from: is no address; write name@host"), "{error}");
+    let error = mail("Deskstream <alerts@example.com>");
+    assert!(error.starts_with("alerts.channels.x.to[1]: is no address"), "{error}");
+    assert!(!error.contains("ann."), "an address is a person's");
 }

@@ -63,11 +63,13 @@ pub async fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// Both services, a configuration that names them, and topics of its own.
+/// PagerDuty and Slack, a configuration that names them, and topics of its own.
 pub struct Scene {
     pub pagerduty: PagerDuty,
     pub slack: Slack,
     pub directory: tempfile::TempDir,
+    /// Further channels, as TOML.
+    pub channels: String,
     pub prefix: &'static str,
     pub platform: &'static Platform,
 }
@@ -86,7 +88,14 @@ impl Scene {
         write("routing", ROUTING_KEY);
         write("hook", &slack.webhook_url());
         let pagerduty = PagerDuty::start(pagerduty::Options::default()).await.unwrap();
-        Self { pagerduty, slack, directory, prefix, platform }
+        Self { pagerduty, slack, directory, channels: String::new(), prefix, platform }
+    }
+
+    /// Keeps a secret in a file, and gives what the configuration says of it.
+    pub fn secret(&self, name: &str, text: &str) -> String {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("file:{}", path.display())
     }
 
     pub fn config(&self, group: &str) -> Config {
@@ -104,23 +113,27 @@ impl Scene {
             set("alerts.channels.chat.kind", "slack".into()),
             set("alerts.channels.chat.url", file("hook")),
         ];
-        config::load(None, &overrides).unwrap()
+        let file = self.directory.path().join("channels.toml");
+        std::fs::write(&file, &self.channels).unwrap();
+        config::load(Some(&file), &overrides).unwrap()
     }
 
     pub async fn run(&self) -> Run {
         self.run_with(self.prefix, Duration::from_millis(500)).await
     }
 
-    /// Delivery in a process of its own, as far as Kafka can tell.
     pub async fn run_with(&self, group: &str, longest_wait: Duration) -> Run {
+        let wait = Backoff { first: longest_wait / 10, most: longest_wait };
+        self.run_as(group, &DeliveryOptions { wait, ..DeliveryOptions::default() }).await
+    }
+
+    /// Delivery in a process of its own, as far as Kafka can tell.
+    pub async fn run_as(&self, group: &str, options: &DeliveryOptions) -> Run {
         let config = Arc::new(self.config(group));
+        let channels = config.alerts.channels.len();
         let process = Process::start(config, CancellationToken::new()).await.unwrap();
-        let options = DeliveryOptions {
-            wait: Backoff { first: longest_wait / 10, most: longest_wait },
-            ..DeliveryOptions::default()
-        };
-        let tasks = delivery::spawn_with(&process, &options).await.unwrap();
-        assert_eq!(tasks.len(), 2, "a task for each channel");
+        let tasks = delivery::spawn_with(&process, options).await.unwrap();
+        assert!(tasks.len() >= channels, "a task for each channel");
         let producer = Producer::new(&process, ProducerOptions::records()).unwrap();
         let alerts = Sink::new(&process, producer);
         Run { process, tasks, alerts }

@@ -2,10 +2,12 @@
 //!
 //! Unknown keys are refused, and every complaint names the field and the fix.
 
+mod channels;
 mod load;
 mod secret;
 mod validate;
 
+pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
 pub use load::{ConfigError, Overrides, load};
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;
@@ -180,25 +182,6 @@ pub struct AlertsConfig {
     pub tick: Duration,
     pub rules: Option<PathBuf>,
     pub channels: BTreeMap<String, ChannelConfig>,
-}
-
-/// Where alerts go.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ChannelConfig {
-    /// PagerDuty Events v2.
-    PagerDuty {
-        /// The service's integration key.
-        routing_key: Secret,
-        /// Another endpoint than PagerDuty's own.
-        #[serde(default)]
-        url: Option<Url>,
-    },
-    /// A Slack incoming webhook.
-    Slack {
-        /// The webhook's URL, which is itself the credential.
-        url: Secret,
-    },
 }
 
 #[derive(Debug, Clone, Deserialize)]

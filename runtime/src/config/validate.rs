@@ -1,6 +1,6 @@
 //! What types can't say: ranges, relations between settings, secrets that can be read.
 
-use super::{ChannelConfig, Config, KeysConfig, Kms, Secret};
+use super::{Config, KeysConfig, Kms, Secret};
 use std::fmt;
 use std::time::Duration;
 use url::Url;
@@ -137,10 +137,11 @@ fn is_loopback(url: &Url) -> bool {
     matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
-struct Check(Vec<Problem>);
+/// Collects problems.
+pub(super) struct Check(Vec<Problem>);
 
 impl Check {
-    fn that(&mut self, holds: bool, field: &str, problem: &str, fix: &str) {
+    pub(super) fn that(&mut self, holds: bool, field: &str, problem: &str, fix: &str) {
         if !holds {
             self.0.push(Problem {
                 field: field.to_owned(),
@@ -150,7 +151,7 @@ impl Check {
         }
     }
 
-    fn secret(&mut self, field: &str, secret: &Secret) {
+    pub(super) fn secret(&mut self, field: &str, secret: &Secret) {
         if let Some(problem) = secret.problem() {
             self.that(false, field, problem, "set it, or name another \"env:NAME\" or \"file:PATH\"");
         }
@@ -208,12 +209,7 @@ impl Check {
             }
         }
         for (name, channel) in &config.alerts.channels {
-            match channel {
-                ChannelConfig::PagerDuty { routing_key, .. } => {
-                    self.secret(&format!("alerts.channels.{name}.routing_key"), routing_key);
-                }
-                ChannelConfig::Slack { url } => self.secret(&format!("alerts.channels.{name}.url"), url),
-            }
+            channel.check(name, self);
         }
         for (id, tenant) in &config.tenants {
             if let Some(zendesk) = &tenant.zendesk {

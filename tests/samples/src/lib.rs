@@ -9,25 +9,31 @@
 //!   duplicates and disorder on demand).
 //! - [`PagerDuty`]: Events API v2 with its dedup rules and incident history.
 //! - [`Slack`]: an incoming webhook with block limits and its message rate.
+//! - [`Alertmanager`]: API v2 as clients use it, with its short memory.
+//! - [`Receiver`]: checks Deskstream's signed webhook.
 //! - [`tickets`]: an endless, seeded stream of support tickets with planted personal data.
 //! - [`Samples`]: all of them in one process, for the demo; [`serve`] runs it until told to end.
 //!
 //! Every service takes a [`faults::Script`] (errors, delays, dropped connections …), answers inspection
 //! calls in process through its handle, and over HTTP under `/__control` for other processes.
 
+pub mod alertmanager;
 pub mod clock;
 mod control;
 pub mod faults;
 mod http_server;
 mod ids;
 pub mod pagerduty;
+pub mod receiver;
 mod serve;
 pub mod slack;
 pub mod tickets;
 pub mod zendesk;
 
+pub use alertmanager::Alertmanager;
 pub use clock::Clock;
 pub use pagerduty::PagerDuty;
+pub use receiver::Receiver;
 pub use serve::{AllStats, PortFile, Samples, ServeError, ServeOptions, TenantPorts, serve};
 pub use slack::Slack;
 pub use zendesk::Zendesk;
