@@ -6,6 +6,7 @@
 //! | `kafka` | durable producers and ordered consumers that connectors share |
 //! | `http` | outbound HTTP: limits, retry, circuit breaker |
 //! | `webhook` | the server that helpdesks call |
+//! | `helpdesk` | what the connectors of helpdesks share |
 //! | `zendesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty and Slack |
 //! | `clickhouse` | migrations and the sink |
@@ -14,6 +15,7 @@
 pub mod clickhouse;
 pub mod delivery;
 pub mod file;
+pub mod helpdesk;
 pub mod http;
 pub mod kafka;
 pub mod webhook;
