@@ -7,7 +7,7 @@
 //! | `http` | outbound HTTP: limits, retry, circuit breaker |
 //! | `webhook` | the server that helpdesks call |
 //! | `helpdesk` | what the connectors of helpdesks share |
-//! | `zendesk` | source by webhook, source by poll, write-back |
+//! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty and Slack |
 //! | `clickhouse` | migrations and the sink |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
@@ -15,6 +15,7 @@
 pub mod clickhouse;
 pub mod delivery;
 pub mod file;
+pub mod freshdesk;
 pub mod helpdesk;
 pub mod http;
 pub mod kafka;

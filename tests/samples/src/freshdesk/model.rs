@@ -100,8 +100,8 @@ impl Ticket {
         }
         if shown.stats {
             let latest = |incoming: bool| {
-                let public = self.conversations.iter().filter(|entry| !entry.private);
-                let found = public.filter(|entry| entry.incoming == incoming).next_back();
+                let mut public = self.conversations.iter().filter(|entry| !entry.private);
+                let found = public.rfind(|entry| entry.incoming == incoming);
                 found.map(|entry| second_text(entry.created_at))
             };
             fields.insert(
