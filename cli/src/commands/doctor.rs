@@ -290,7 +290,7 @@ async fn helpdesk(
     let fix = format!("check {settings} of the account, and whether this machine may reach it");
     match tokio::time::timeout(HELPDESK_PATIENCE, asked).await {
         Ok(Ok(user)) => report.ok(what, format!("answers, and knows us as user {user}")),
-        Ok(Err(error)) => report.problem(what, format!("{error:#}"), fix),
+        Ok(Err(error)) => report.problem(what, chain(error.as_ref()), fix),
         Err(_) => report.problem(what, "no answer in time", fix),
     }
 }
@@ -329,7 +329,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        // Some errors say their cause themselves.
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
