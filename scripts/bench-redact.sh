@@ -15,8 +15,8 @@ out=${OUT:-$cache/results}
 python=$cache/venv/bin/python
 
 if [ ! -e "$cache/installed" ]; then
-    base=$(command -v python3.11 || command -v python3.12 || command -v python3.10) \
-        || { echo "bench-redact: Presidio needs Python 3.10 to 3.12 with venv: install python3.11" >&2; exit 1; }
+    base=$(command -v python3.11 || command -v python3.12) \
+        || { echo "bench-redact: Presidio needs Python 3.11 or 3.12 with venv: install python3.11" >&2; exit 1; }
     echo "installing presidio-analyzer $PRESIDIO and $MODEL into $cache" >&2
     rm -rf "$cache/venv"
     mkdir -p "$cache"
@@ -35,18 +35,31 @@ fi
 pin=(taskset -c "$(($(nproc) - 1))")
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
+every=$here/bench-redact/every-label.toml
+types=$here/../pipeline/redact/src/eval/types.toml
+
 for data in $DATA; do
-    name=$(basename "$data" .jsonl)
+    name=$(basename "$(dirname "$data")")/$(basename "$data" .jsonl)
     folder=$out/$name
     mkdir -p "$folder"
-    "${pin[@]}" "$deskstream" eval redact --data "$data" --json > "$folder/ours.json"
     for mode in ${MODES:-structured entities}; do
+        names=()
+        [ "$mode" != structured ] || names=(--no-names)
+        "${pin[@]}" "$deskstream" eval redact --data "$data" "${names[@]}" --json \
+            --write-predictions "$folder/ours.$mode.jsonl" > "$folder/ours.json"
         "${pin[@]}" "$python" "$here/bench-redact/presidio.py" "$data" "$folder/presidio.$mode.jsonl" "$mode" \
             > "$folder/presidio.speed.json" 2> "$folder/presidio.log" \
             || { tail -5 "$folder/presidio.log" >&2; exit 1; }
-        "$deskstream" eval redact --data "$data" --predictions "$folder/presidio.$mode.jsonl" --json \
-            > "$folder/theirs.json"
-        "$python" "$here/bench-redact/table.py" "$folder" "$name" "$mode"
+        score() { # PREDICTIONS REPORT [OPTION...]
+            "$deskstream" eval redact --data "$data" --predictions "$1" "${@:3}" --json > "$folder/$2.json"
+        }
+        score "$folder/presidio.$mode.jsonl" theirs
+        score "$folder/presidio.$mode.jsonl" theirs.every --type-map "$every"
+        # Where every label counts, every kind is looked for.
+        "${pin[@]}" "$deskstream" eval redact --data "$data" "${names[@]}" --all-kinds --json \
+            --write-predictions "$folder/ours.every.$mode.jsonl" > /dev/null
+        score "$folder/ours.every.$mode.jsonl" ours.every --type-map "$every"
+        "$python" "$here/bench-redact/table.py" "$folder" "$name" "$mode" "$types"
     done
 done
 echo

@@ -74,6 +74,10 @@ async fn what_cant_be_reached_is_named_with_the_fix() {
     let taken_by_us = taken.local_addr().unwrap().to_string();
     let webhooks = format!("http.webhooks={taken_by_us}");
     let (nobody, nobody_url) = ("127.0.0.1:1", "http://127.0.0.1:1");
+    let other_master = bed.folder.path().join("other-master");
+    std::fs::write(&other_master, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+    let other_master = format!("keys.master=file:{}", other_master.display());
+    let vaults = [nobody_url, &mute_url].map(|url| format!("keys.vault.address={url}"));
 
     let mut cases: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
     for command in [&["run"][..], &["connect"], &["migrate"], &import] {
@@ -99,6 +103,14 @@ async fn what_cant_be_reached_is_named_with_the_fix() {
         cases.push((vec![command, "--admin", &taken_by_us], expected));
     }
     cases.push((vec!["connect", "--set", &webhooks], vec![&taken_by_us, "http.webhooks"]));
+    let expected = vec!["data key", "can't be unwrapped", "wrapped by master-", "keys.older"];
+    cases.extend(["run", "connect"].map(|command| (vec![command, "--set", &other_master], expected.clone())));
+    let vault = ["keys.kms=vault", "keys.vault.token=env:PATH", "keys.vault.key=deskstream"];
+    for (setting, url) in vaults.iter().zip([nobody_url, &mute_url]) {
+        let mut args = vec!["run", "--set", setting];
+        args.extend(vault.iter().flat_map(|setting| ["--set", setting]));
+        cases.push((args, vec!["Vault at", url, "keys.vault.address"]));
+    }
     each_complains(&config, &cases);
     bed.shutdown().await;
 }

@@ -17,7 +17,7 @@ use deskstream_schemas::{TicketContent, TicketEvent};
 use panels::Fill;
 use running::{PATIENCE, Running, processes_of};
 use secrecy::ExposeSecret;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -213,6 +213,16 @@ async fn no_personal_value_is_left_in_any_topic_table_log_metric_answer_message_
 
     demo.interrupt();
     assert!(records > 500 && tables > 5 && files > 50, "{records} records, {tables} tables, {files} files");
+    // A webhook does not say who the requester is, so that the name below a text is found by its form alone.
+    let names: BTreeSet<&str> = planted
+        .iter()
+        .filter(|planted| planted["kind"] == "person_name")
+        .filter_map(|planted| planted["value"].as_str())
+        .collect();
+    let (missed, hits): (Vec<_>, Vec<_>) =
+        hits.into_iter().partition(|hit| names.iter().any(|name| hit.starts_with(&format!("{name} in "))));
+    let missed: BTreeSet<_> = missed.iter().filter_map(|hit| hit.split(" in ").next()).collect();
+    assert!(missed.len() * 20 <= names.len(), "of {} names there are left: {missed:?}", names.len());
     assert!(hits.is_empty(), "{} of {} values leaked:\n{}", hits.len(), values.len(), hits.join("\n"));
 }
 

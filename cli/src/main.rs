@@ -1,12 +1,13 @@
 //! The `deskstream` command: every process of the product and every tool around it.
 
+mod audit;
 mod commands;
 mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dead_letters, demo, doctor, eval, import, migrate, policy, redact, registry, run,
-    samples, train, validate,
+    bench, connect, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact, registry,
+    run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -35,6 +36,10 @@ enum Command {
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
     Import(import::Args),
+    /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
+    Erase(erase::Args),
+    /// List tenants' data keys, rotate them, or wrap them with another master key.
+    Keys(keys::Args),
     /// Check, set, show and remove redaction policies.
     Policy(policy::Args),
     /// Redact text, or explain and measure redaction.
@@ -86,6 +91,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Erase(args) => erase::run(args).await.map(done),
+            Command::Keys(args) => keys::run(args).await.map(done),
             Command::Policy(args) => policy::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),

@@ -10,10 +10,12 @@
 //! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty and Slack |
 //! | `clickhouse` | migrations and the sink |
+//! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
 
 pub mod clickhouse;
 pub mod delivery;
+pub mod erasure;
 pub mod file;
 pub mod freshdesk;
 pub mod helpdesk;

@@ -4,18 +4,20 @@
 //! [`Control::start`] returns once it has read up to where the topic ended then; [`Control::put`] returns once
 //! the broker acknowledged the change *and* this process has read it back, so that a process sees its own writes.
 
+mod keys;
+
 use crate::config::KafkaConfig;
 use crate::health::{Health, Part};
 use crate::kafka;
-use crate::seal::{DATA_KEY_KIND, Vault};
+use crate::seal::{DATA_KEY_KIND, LearnError, REQUESTER_KEY_KIND, SealError, Vault, WrapError};
 use crate::time::now_ms;
 use deskstream_schemas::{ControlEntity, DecodeError, Decoder, Encoder, Registry, SchemaIds, Topic, Topics};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,21 @@ pub enum ControlError {
     /// An entity could not be written.
     #[error(transparent)]
     Encode(#[from] deskstream_schemas::EncodeError),
+    /// A key could not be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A key could not be wrapped.
+    #[error("wrap a data key")]
+    Wrap(#[from] WrapError),
+    /// A key can't be taken in.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// The service that unwraps data keys did not, for as long as was waited.
+    #[error("{0}")]
+    Kms(String),
+    /// There are keys that this process can't use.
+    #[error("data key {0} can't be unwrapped by this process, which must not make another")]
+    Locked(String),
 }
 
 type Entities = BTreeMap<String, Arc<ControlEntity>>;
@@ -45,6 +62,8 @@ type Entities = BTreeMap<String, Arc<ControlEntity>>;
 struct Shared {
     entities: RwLock<Entities>,
     vault: Arc<Vault>,
+    /// Why a data key is not unwrapped yet.
+    trouble: Mutex<Option<String>>,
     /// Offset behind the last record applied.
     applied: watch::Sender<i64>,
 }
@@ -57,6 +76,7 @@ pub struct Control {
     producer: FutureProducer,
     encoder: Arc<Encoder<ControlEntity>>,
     topic: Arc<str>,
+    makers: Arc<[tokio::sync::Mutex<()>]>,
     shutdown: CancellationToken,
 }
 
@@ -81,12 +101,18 @@ impl Control {
         consumer.assign(&assignment).map_err(ControlError::Kafka)?;
 
         let (sender, applied) = watch::channel(0);
-        let shared = Arc::new(Shared { entities: RwLock::default(), vault, applied: sender });
+        let shared = Arc::new(Shared {
+            entities: RwLock::default(),
+            vault,
+            trouble: Mutex::default(),
+            applied: sender,
+        });
         let follower = Follower {
             shared: Arc::clone(&shared),
             decoder: Decoder::new(Arc::clone(registry)),
             part: health.part("control"),
             topic: Arc::clone(&topic),
+            orphans: Mutex::default(),
         };
         std::thread::Builder::new()
             .name("control".to_owned())
@@ -96,8 +122,14 @@ impl Control {
             })
             .expect("the system has threads to give at start");
         let encoder = Arc::new(Encoder::new(ids));
-        let control = Self { shared, applied, producer, encoder, topic, shutdown };
+        let makers = (0..keys::KEY_MAKERS).map(|_| tokio::sync::Mutex::default()).collect();
+        let control = Self { shared, applied, producer, encoder, topic, makers, shutdown };
         control.wait_for_end(config).await?;
+        // A process with a wrong master key must not begin: it would refuse what it can't open.
+        let checked = control.clone();
+        tokio::task::spawn_blocking(move || checked.unlocked())
+            .await
+            .expect("looking at keys does not panic")?;
         Ok(control)
     }
 
@@ -116,6 +148,12 @@ impl Control {
             .take_while(|(key, _)| key.starts_with(&from))
             .map(|(_, entity)| Arc::clone(entity))
             .collect()
+    }
+
+    /// Everything of a tenant but the keys of its requesters, which the vault holds.
+    pub fn of_tenant(&self, tenant: &str) -> Vec<Arc<ControlEntity>> {
+        let entities = self.shared.entities.read();
+        entities.values().filter(|entity| entity.tenant == tenant).cloned().collect()
     }
 
     /// Changes whenever an entity changed.
@@ -178,16 +216,6 @@ impl Control {
         .await
     }
 
-    /// Makes sure that values of the tenant can be sealed. Two processes that do this at once make two keys, of
-    /// which the newer seals and both open.
-    pub async fn ensure_data_key(&self, tenant: &str, by: &str) -> Result<(), ControlError> {
-        if self.shared.vault.has_key(tenant) {
-            return Ok(());
-        }
-        let key_id = format!("{:x}-{:08x}", now_ms(), rand::random::<u32>());
-        self.put(&self.shared.vault.new_data_key(tenant, &key_id, by)).await
-    }
-
     async fn wait_for_end(&self, config: &KafkaConfig) -> Result<(), ControlError> {
         let probe: BaseConsumer = kafka::client(config).create().map_err(ControlError::Kafka)?;
         let topic = Arc::clone(&self.topic);
@@ -199,7 +227,10 @@ impl Control {
         let mut applied = self.applied.clone();
         match tokio::time::timeout(START_TIMEOUT, applied.wait_for(|offset| *offset >= end)).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(ControlError::Timeout(START_TIMEOUT)),
+            _ => match self.shared.trouble.lock().take() {
+                Some(trouble) => Err(ControlError::Kms(trouble)),
+                None => Err(ControlError::Timeout(START_TIMEOUT)),
+            },
         }
     }
 }
@@ -210,6 +241,9 @@ struct Follower {
     decoder: Decoder<ControlEntity>,
     part: Part,
     topic: Arc<str>,
+    /// Requesters' keys whose tenant's key has not been read yet, by that key: compaction keeps the latest of each, so
+    /// a tenant's key that was wrapped anew lies behind the keys that it wraps.
+    orphans: Mutex<HashMap<String, Vec<ControlEntity>>>,
 }
 
 impl Follower {
@@ -252,10 +286,10 @@ impl Follower {
             return;
         };
         let Some(payload) = payload else {
-            if let Some(removed) = self.shared.entities.write().remove(key)
-                && removed.kind == DATA_KEY_KIND
-            {
-                self.shared.vault.forget(&removed.id);
+            self.shared.entities.write().remove(key);
+            if let Some((DATA_KEY_KIND | REQUESTER_KEY_KIND, id)) = key.split_once('/') {
+                self.orphans.lock().values_mut().for_each(|keys| keys.retain(|entity| entity.id != id));
+                self.shared.vault.forget(id);
             }
             return;
         };
@@ -269,10 +303,13 @@ impl Follower {
         };
         match entity {
             Ok(entity) => {
-                if entity.kind == DATA_KEY_KIND
-                    && let Err(error) = self.shared.vault.learn(&entity)
-                {
-                    tracing::error!(id = %entity.id, %error, "a data key can't be unwrapped: is keys.master the right one?");
+                // Requesters' keys may be millions: the vault holds them, in less room.
+                if entity.kind == REQUESTER_KEY_KIND {
+                    self.learn_requester(entity);
+                    return;
+                }
+                if entity.kind == DATA_KEY_KIND {
+                    self.learn(&entity, shutdown);
                 }
                 self.shared.entities.write().insert(key.to_owned(), Arc::new(entity));
             }

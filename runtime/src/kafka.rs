@@ -167,6 +167,10 @@ pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), 
     Ok(())
 }
 
+/// What a tombstone erases is off the broker's disks after this and a run of its cleaner: by default a segment in use
+/// would be kept for a week, and a destroyed key with it.
+const ERASED_WITHIN_MS: i64 = 60 * 60 * 1000;
+
 fn topic_settings(topic: Topic) -> Vec<(&'static str, String)> {
     let mut settings = vec![("max.message.bytes", MAX_MESSAGE_BYTES.to_string())];
     match topic.cleanup() {
@@ -174,7 +178,10 @@ fn topic_settings(topic: Topic) -> Vec<(&'static str, String)> {
             settings.push(("cleanup.policy", "delete".into()));
             settings.push(("retention.ms", ms.to_string()));
         }
-        Cleanup::Compact => settings.push(("cleanup.policy", "compact".into())),
+        Cleanup::Compact => {
+            settings.push(("cleanup.policy", "compact".into()));
+            settings.push(("max.compaction.lag.ms", ERASED_WITHIN_MS.to_string()));
+        }
         Cleanup::CompactDelete(ms) => {
             settings.push(("cleanup.policy", "compact,delete".into()));
             settings.push(("retention.ms", ms.to_string()));

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::health::Health;
 use crate::kafka::{self, KafkaError};
-use crate::seal::{MasterKey, MasterKeyError, Vault};
+use crate::seal::{KeysError, Vault, Wraps};
 use deskstream_schemas::{Registry, RegistryError, RegistryOptions, SchemaIds, Topics};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum StartError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
+    Keys(#[from] KeysError),
     #[error(transparent)]
     Control(#[from] ControlError),
 }
@@ -61,7 +61,11 @@ impl Process {
         kafka::ensure_topics(&config.kafka, &topics).await?;
         let registry = Arc::new(Registry::new(&registry_options(&config))?);
         let ids = Arc::new(registry.register_all(&topics).await?);
-        let vault = Arc::new(Vault::new(MasterKey::load(&config.keys)?));
+        let keys = config.keys.clone();
+        let wraps = tokio::task::spawn_blocking(move || Wraps::load(&keys))
+            .await
+            .expect("reading master keys does not panic")?;
+        let vault = Arc::new(Vault::with_wrap(Box::new(wraps)));
         let control = Control::start(
             &config.kafka,
             &topics,

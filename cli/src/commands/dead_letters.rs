@@ -1,15 +1,13 @@
 //! `deskstream dead-letters`: what was refused and why, and sending it again.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
+use crate::audit;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
-use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions, Sink};
+use deskstream_connectors::kafka::{Producer, ProducerOptions, Sink};
 use deskstream_pipeline::dead_letters::{self, Filter};
 use deskstream_runtime::Process;
-use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{
-    ActorKind, AuditOutcome, AuditRecord, DeadLetter, Decoder, EVERY_TENANT, TicketEvent,
-};
+use deskstream_schemas::{DeadLetter, Decoder, EVERY_TENANT, TicketEvent, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -147,32 +145,12 @@ async fn replay(choice: &Choice, dry_run: bool) -> anyhow::Result<()> {
     println!("{} {sent} events", if dry_run { "would send" } else { "sent" });
     left.iter().for_each(|(why, count)| println!("left {count}: {why}"));
     if !dry_run && sent > 0 {
-        audit(&process, choice, sent).await?;
+        let tenant = choice.tenant.as_deref().unwrap_or(EVERY_TENANT);
+        let reason = choice.reason.clone().unwrap_or_else(|| "any".to_owned());
+        let detail = [("sent", sent.to_string()), ("reason", reason)];
+        let topic = process.topics.name(Topic::DeadLetter);
+        audit::done(&process, tenant, "replay.dead_letters", topic, detail).await?;
     }
     process.shutdown.cancel();
-    Ok(())
-}
-
-async fn audit(process: &Process, choice: &Choice, sent: usize) -> anyhow::Result<()> {
-    let tenant = choice.tenant.clone().unwrap_or_else(|| EVERY_TENANT.to_owned());
-    let mut record = AuditRecord {
-        audit_id: uuid::Uuid::now_v7().to_string(),
-        tenant: tenant.clone(),
-        at: now_ms(),
-        actor_kind: ActorKind::User,
-        actor: options::user(),
-        action: "replay.dead_letters".into(),
-        resource: process.topics.name(deskstream_schemas::Topic::DeadLetter),
-        outcome: AuditOutcome::Ok,
-        detail: [("sent".into(), sent.to_string())].into(),
-        source_ip: None,
-        user_agent: None,
-        request_id: None,
-    };
-    if let Some(reason) = &choice.reason {
-        record.detail.insert("reason".into(), reason.clone());
-    }
-    let sink = AuditSink::new(process, Producer::new(process, ProducerOptions::records())?);
-    sink.send(&tenant, &record).await.context("write the audit record")?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use deskstream_embedded::artifacts::Artifacts;
 use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
 use deskstream_embedded::{ClickHouseEndpoint, Error, Progress, binaries, ports, registry};
 use deskstream_runtime::config::{Config, RegistryConfig};
+use deskstream_runtime::seal::{KeyWrap, Transit};
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -106,6 +107,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             reach_clickhouse(&mut report, &config).await;
         }
         reach_helpdesks(&mut report, &config).await;
+        reach_vault(&mut report, &config).await;
         listeners(&mut report, &config);
     }
     if report.problems == 0 {
@@ -268,6 +270,7 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
 
 /// Asks each helpdesk who we are: that needs its address and valid credentials, and changes nothing.
 async fn reach_helpdesks(report: &mut Report, config: &Config) {
+    deskstream_runtime::install_crypto_provider();
     for (tenant, account) in &config.tenants {
         if let Some(config) = &account.zendesk {
             let asked = async { zendesk::Api::new(tenant, config)?.me().await.map_err(anyhow::Error::from) };
@@ -292,6 +295,17 @@ async fn helpdesk(
         Ok(Ok(user)) => report.ok(what, format!("answers, and knows us as user {user}")),
         Ok(Err(error)) => report.problem(what, chain(error.as_ref()), fix),
         Err(_) => report.problem(what, "no answer in time", fix),
+    }
+}
+
+/// The key management service, where one is described.
+async fn reach_vault(report: &mut Report, config: &Config) {
+    let Some(vault) = config.keys.vault.clone() else { return };
+    deskstream_runtime::install_crypto_provider();
+    let connected = tokio::task::spawn_blocking(move || Transit::connect(&vault)).await;
+    match connected.expect("asking Vault does not panic") {
+        Ok(transit) => report.ok("Vault", format!("{} can be used", transit.current())),
+        Err(error) => report.problem("Vault", chain(&error), "see [keys.vault]"),
     }
 }
 

@@ -1,19 +1,18 @@
 //! `deskstream eval redact`: measures redaction, ours or anyone's, on span-labelled text.
-#![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use std::{
     collections::HashMap,
     fs::File,
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use anyhow::Context as _;
 use deskstream_redact::{
-    RedactConfig, Redacted, Redactor, VERSION,
+    PiiKind, Policy, RedactConfig, Redacted, Redactor, VERSION,
     eval::{
-        Evaluation, Label, Mistake, Prediction, Ratios, Record, Report, SHIPPED_TYPE_MAP, TypeMap,
+        Evaluation, Label, Mistake, Prediction, Ratios, Record, Report, SHIPPED_TYPE_MAP, Scores, TypeMap,
         in_code_points,
     },
 };
@@ -45,6 +44,11 @@ pub struct Args {
     /// Don't look for people, organisations, places and free-form addresses.
     #[arg(long)]
     no_names: bool,
+
+    /// Look for the kinds, too, that are off unless a policy asks for them: ages, dates, titles, nationalities, web
+    /// addresses.
+    #[arg(long, conflicts_with = "predictions")]
+    all_kinds: bool,
 
     /// Findings that score below this don't count, 0 to 1.
     #[arg(long, value_name = "SCORE", conflicts_with = "predictions")]
@@ -117,12 +121,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         evaluation.add(record, predicted)?;
     }
     let measured = Measured { report: evaluation.finish(), speed, redactor: VERSION };
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&measured)?);
+    answer(io::stdout().lock(), &measured, args.json, args.show_text.then_some(&records[..]))
+}
+
+fn answer(out: impl Write, measured: &Measured, json: bool, texts: Option<&[Record]>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(out);
+    let written = if json {
+        serde_json::to_string_pretty(measured)
+            .map_err(io::Error::from)
+            .and_then(|json| writeln!(out, "{json}"))
     } else {
-        print(&measured, args.show_text.then_some(&records[..]));
+        write_report(&mut out, measured, texts)
+    };
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough, as `| head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing the report"),
     }
-    Ok(())
 }
 
 fn read_lines<T: DeserializeOwned>(path: &Path, into: &mut Vec<T>) -> anyhow::Result<()> {
@@ -169,7 +184,9 @@ fn from_file(path: &Path, records: &[Record]) -> anyhow::Result<Vec<Vec<Label>>>
 
 fn ours(args: &Args, records: &[Record]) -> anyhow::Result<(Vec<Vec<Label>>, Speed)> {
     let default = RedactConfig::default();
+    let optional = PiiKind::ALL.into_iter().filter(|kind| args.all_kinds && kind.is_optional());
     let config = RedactConfig {
+        policies: optional.map(|kind| (kind, Policy::Mask)).collect(),
         min_score: args.min_score.unwrap_or(default.min_score),
         entities: !args.no_names,
         ..default
@@ -212,60 +229,110 @@ fn ours(args: &Args, records: &[Record]) -> anyhow::Result<(Vec<Vec<Label>>, Spe
     Ok((predictions, speed))
 }
 
-fn print(measured: &Measured, texts: Option<&[Record]>) {
+fn write_report(out: &mut impl Write, measured: &Measured, texts: Option<&[Record]>) -> io::Result<()> {
     let Measured { report, speed, redactor } = measured;
     let overall = &report.overall;
-    println!(
+    writeln!(
+        out,
         "{} texts, {} labels that count, {} predictions",
         overall.records, overall.spans.labelled, overall.spans.predicted
-    );
-    println!("{:>42} {:>29}", "overlap", "exact");
-    println!("{:18} {:>6} {:>6}   P     R     F1    F2      P     R     F1    F2", "type", "labels", "pred.");
+    )?;
+    writeln!(out, "{:>42} {:>29}", "overlap", "exact")?;
+    writeln!(
+        out,
+        "{:18} {:>6} {:>6}   P     R     F1    F2      P     R     F1    F2",
+        "type", "labels", "pred."
+    )?;
     let ratios = |r: &Ratios| format!("{:.3} {:.3} {:.3} {:.3}", r.precision, r.recall, r.f1, r.f2);
-    let row = |name: &str, scores: &deskstream_redact::eval::Scores| {
+    let row = |name: &str, scores: &Scores| {
         let (overlap, exact) = (ratios(&scores.overlap), ratios(&scores.exact));
-        println!("{name:18} {:>6} {:>6}  {overlap}   {exact}", scores.labelled, scores.predicted);
+        format!("{name:18} {:>6} {:>6}  {overlap}   {exact}", scores.labelled, scores.predicted)
     };
     for kind in &report.types {
-        row(&kind.name, &kind.scores);
+        writeln!(out, "{}", row(&kind.name, &kind.scores))?;
     }
-    row("all", &overall.spans);
-    println!("{:32}  {}", "characters, whatever the type", ratios(&overall.characters));
-    println!(
+    writeln!(out, "{}", row("all", &overall.spans))?;
+    writeln!(out, "{:32}  {}", "overlap, whatever the type", ratios(&overall.any_type))?;
+    writeln!(out, "{:32}  {}", "characters, whatever the type", ratios(&overall.characters))?;
+    writeln!(
+        out,
         "{} false marks; {} of {} texts without labels are marked",
         overall.false_marks, overall.clean_records_marked, overall.clean_records
-    );
+    )?;
     if let Some(speed) = speed {
-        println!(
+        writeln!(
+            out,
             "{:.0} texts/s, {:.1} MB/s, one thread, {redactor}{}",
             speed.texts_per_second,
             speed.megabytes_per_second,
             if cfg!(debug_assertions) { " (debug build: measure with a release build)" } else { "" }
-        );
+        )?;
     }
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "nothing".to_owned());
     if !report.confusion.is_empty() {
-        println!("\nlabelled → predicted");
+        writeln!(out, "\nlabelled → predicted")?;
         for entry in report.confusion.iter().take(20) {
-            println!("{:>6}  {} → {}", entry.count, name(&entry.expected), name(&entry.predicted));
+            writeln!(out, "{:>6}  {} → {}", entry.count, name(&entry.expected), name(&entry.predicted))?;
         }
     }
     if !report.unknown_types.is_empty() {
-        println!("\ntypes that the type map doesn't have, not counted: {:?}", report.unknown_types);
+        writeln!(out, "\ntypes that the type map doesn't have, not counted: {:?}", report.unknown_types)?;
     }
     if !report.mistakes.is_empty() {
-        println!();
+        writeln!(out)?;
     }
     for mistake in &report.mistakes {
         let Mistake { id, start, end, expected, predicted } = mistake;
-        print!("{id} {start}..{end} {} → {}", name(expected), name(predicted));
-        let record = texts.and_then(|records| records.iter().find(|record| record.id == *id));
-        match record {
+        write!(out, "{id} {start}..{end} {} → {}", name(expected), name(predicted))?;
+        match texts.and_then(|records| records.iter().find(|record| record.id == *id)) {
             Some(record) => {
                 let text: String = record.text.chars().skip(*start).take(end - start).collect();
-                println!("  {text:?}");
+                writeln!(out, "  {text:?}")?;
             }
-            None => println!(),
+            None => writeln!(out)?,
         }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a few bytes, then is gone.
+    struct Closed(usize);
+
+    impl Write for Closed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_of_ours() {
+        let map: TypeMap = toml::from_str(SHIPPED_TYPE_MAP).unwrap();
+        let record: Record = serde_json::from_str(
+            r#"{"id": "1", "text": "Ana", "spans": [{"start": 0, "end": 3, "type": "PERSON"}]}"#,
+        )
+        .unwrap();
+        let mut evaluation = Evaluation::new(&map, 1);
+        evaluation.add(&record, &[]).unwrap();
+        let measured = Measured { report: evaluation.finish(), speed: None, redactor: VERSION };
+        for bytes in [0, 10, 300] {
+            answer(Closed(bytes), &measured, false, None).unwrap();
+            answer(Closed(bytes), &measured, true, None).unwrap();
+        }
+        let mut whole = Vec::new();
+        answer(&mut whole, &measured, false, None).unwrap();
+        assert!(String::from_utf8(whole).unwrap().contains("PERSON → nothing"));
     }
 }

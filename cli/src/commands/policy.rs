@@ -1,14 +1,13 @@
 //! `deskstream policy`: redaction policies, of the installation and of each tenant.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
+use crate::audit;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
-use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions};
 use deskstream_pipeline::policy::{self, POLICY_KIND};
 use deskstream_redact::{PiiKind, RedactConfig, Redactor};
 use deskstream_runtime::Process;
-use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{ActorKind, AuditOutcome, AuditRecord, EVERY_TENANT};
+use deskstream_schemas::EVERY_TENANT;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -138,7 +137,7 @@ async fn set(file: &Path, target: Target) -> anyhow::Result<()> {
     let process = start(&target.config).await?;
     let by = options::user();
     let version = policy::store(&process.control, &process.vault, &target.tenant, &by, &policy).await?;
-    audit(&process, "set.redaction_policy", &target.tenant, version, &by).await?;
+    audit(&process, "set.redaction_policy", &target.tenant, version).await?;
     println!("policy of {}, version {version}: {}", target.tenant, describe(&policy));
     process.shutdown.cancel();
     Ok(())
@@ -148,7 +147,7 @@ async fn remove(target: Target) -> anyhow::Result<()> {
     let process = start(&target.config).await?;
     let entity = process.control.get(POLICY_KIND, &target.tenant).with_context(|| none(&target.tenant))?;
     process.control.remove(POLICY_KIND, &target.tenant).await?;
-    audit(&process, "remove.redaction_policy", &target.tenant, entity.version, &options::user()).await?;
+    audit(&process, "remove.redaction_policy", &target.tenant, entity.version).await?;
     println!("removed the policy of {}, version {}", target.tenant, entity.version);
     process.shutdown.cancel();
     Ok(())
@@ -178,33 +177,12 @@ async fn find(kind: PiiKind, value: &Path, target: Target) -> anyhow::Result<()>
     let key = key.with_context(|| format!("tenant `{}` has no data key yet", target.tenant))?;
     println!("[{kind} #{}]", key.hash(kind, value.trim()));
     println!("[{kind} {}]", key.pseudonym(kind, value.trim()));
-    audit(&process, "find.value", &target.tenant, 0, &options::user()).await?;
+    audit(&process, "find.value", &target.tenant, 0).await?;
     process.shutdown.cancel();
     Ok(())
 }
 
-async fn audit(
-    process: &Process,
-    action: &'static str,
-    tenant: &str,
-    version: i64,
-    by: &str,
-) -> anyhow::Result<()> {
-    let sink = AuditSink::new(process, Producer::new(process, ProducerOptions::records())?);
-    let record = AuditRecord {
-        audit_id: uuid::Uuid::now_v7().to_string(),
-        tenant: tenant.to_owned(),
-        at: now_ms(),
-        actor_kind: ActorKind::User,
-        actor: by.to_owned(),
-        action: action.into(),
-        resource: format!("{POLICY_KIND}/{tenant}"),
-        outcome: AuditOutcome::Ok,
-        detail: [("version".into(), version.to_string())].into(),
-        source_ip: None,
-        user_agent: None,
-        request_id: None,
-    };
-    sink.send(tenant, &record).await.context("write the audit record")?;
-    Ok(())
+async fn audit(process: &Process, action: &'static str, tenant: &str, version: i64) -> anyhow::Result<()> {
+    let resource = format!("{POLICY_KIND}/{tenant}");
+    audit::done(process, tenant, action, resource, [("version", version.to_string())]).await
 }

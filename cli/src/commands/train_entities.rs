@@ -22,25 +22,31 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     gazetteer: PathBuf,
 
+    /// Word clusters, as scripts/entities/clusters.py writes them.
+    #[arg(long, value_name = "FILE")]
+    clusters: PathBuf,
+
     /// Folder for entities.dse and entities-card.md; made if it does not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
     /// Texts to make from templates and lists.
-    #[arg(long, default_value_t = 30_000)]
+    #[arg(long, default_value_t = 60_000)]
     generated: usize,
 
     /// Passes over the data.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 5)]
     epochs: usize,
 
     /// Keep every fifth template_id out of training and measure on it.
     #[arg(long)]
     hold_out: bool,
 
-    /// Shift of log-odds against "no entity": more finds more, and marks more that is none.
-    #[arg(long, default_value_t = 2.5)]
-    bias: f32,
+    /// Shifts of log-odds against "no entity" for people, organisations, places and addresses: more finds more, and
+    /// marks more that is none.
+    #[arg(long, num_args = 4, value_names = ["PERSON", "ORGANIZATION", "LOCATION", "ADDRESS"],
+        default_values_t = [3.0, 1.5, 1.5, 2.0])]
+    bias: Vec<f32>,
 
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]
@@ -66,11 +72,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let trained = train(&Options {
         gazetteer: read(&args.gazetteer)?,
+        clusters: read(&args.clusters)?,
         data: sources(&args.data)?,
         measure: sources(&args.measure)?,
         generated: args.generated,
         epochs: args.epochs,
-        bias: args.bias,
+        bias: args.bias.as_slice().try_into().context("--bias takes four numbers")?,
         hold_out: args.hold_out,
         seed: args.seed,
     })?;

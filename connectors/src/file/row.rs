@@ -3,7 +3,7 @@
 use super::json::Splitter;
 use super::mapping::{Field, Mapping, MappingError, Resolved};
 use super::time;
-use crate::kafka::{event_id, unsealed};
+use crate::kafka::{event_id, is_opaque, unsealed};
 use crate::zendesk::{decode, map};
 use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
 use serde_json::Value;
@@ -390,11 +390,6 @@ fn row<'a>(
 
 fn is_id(id: &str) -> bool {
     id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-/// An id rather than a name or an address: it travels in clear beside what is sealed, and is never redacted.
-fn is_opaque(id: &str) -> bool {
-    is_id(id) && id.bytes().any(|b| b.is_ascii_digit())
 }
 
 fn tags_of(text: &str) -> Vec<String> {

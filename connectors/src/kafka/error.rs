@@ -1,5 +1,6 @@
 //! Why a record was not acknowledged.
 
+use deskstream_runtime::control::ControlError;
 use deskstream_runtime::seal::SealError;
 use deskstream_schemas::EncodeError;
 use rdkafka::error::KafkaError;
@@ -13,6 +14,9 @@ pub enum SendError {
     /// It could not be encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// The requester's key could not be made.
+    #[error("make a key for the requester")]
+    Key(#[from] Box<ControlError>),
     /// The broker takes no record of that size.
     #[error("a record of {bytes} bytes is larger than topic {topic} takes")]
     TooLarge {
@@ -46,7 +50,11 @@ impl SendError {
     pub fn retry(&self) -> bool {
         match self {
             Self::Encode(_) | Self::Seal(SealError::TooLarge) | Self::TooLarge { .. } => false,
-            Self::Seal(SealError::NoKey(_)) | Self::Busy | Self::Timeout { .. } | Self::Broker { .. } => true,
+            Self::Seal(SealError::NoKey(_))
+            | Self::Key(_)
+            | Self::Busy
+            | Self::Timeout { .. }
+            | Self::Broker { .. } => true,
         }
     }
 
@@ -54,7 +62,7 @@ impl SendError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Encode(_) => "encode",
-            Self::Seal(SealError::NoKey(_)) => "no-key",
+            Self::Seal(SealError::NoKey(_)) | Self::Key(_) => "no-key",
             Self::Seal(SealError::TooLarge) | Self::TooLarge { .. } => "too-large",
             Self::Busy => "busy",
             Self::Timeout { .. } => "timeout",

@@ -31,7 +31,7 @@ mod sinks;
 
 pub use dead_letter::{DeadLetterSink, Refusal};
 pub use error::SendError;
-pub use events::{EventSink, event_id, unsealed};
+pub use events::{EventSink, event_id, is_opaque, requester_name, unsealed};
 pub use feed::{Feed, FeedError, FeedOptions};
 pub use handler::{Handled, Received, Unhandled};
 pub use producer::{Ack, Producer, ProducerOptions};

@@ -24,8 +24,9 @@ pub struct Terms {
     pub max_whole_answer: u64,
 }
 
-/// Statements of class CONTROL that may run: they act on the session, on other statements, or on tables.
-const CONTROL: &[&str] = &["SET", "USE", "KILL", "SYSTEM", "ATTACH", "DETACH"];
+/// Statements of class CONTROL that may run: they act on the session, on other statements, or on tables. ALTER is of that
+/// class where it changes rows (`DELETE`, `UPDATE`).
+const CONTROL: &[&str] = &["SET", "USE", "KILL", "SYSTEM", "ATTACH", "DETACH", "ALTER"];
 
 /// Opens a connection with the request's database and settings.
 pub fn open(

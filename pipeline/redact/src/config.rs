@@ -13,7 +13,8 @@ use crate::rules::{AllowEntry, CustomPattern, DenyEntry, RuleError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedactConfig {
-    /// What to do with each kind; kinds that are not named are masked.
+    /// What to do with each kind; kinds that are not named are masked, but for those that are [optional]
+    /// (PiiKind::is_optional), which are not looked for.
     pub policies: BTreeMap<PiiKind, Policy>,
     /// What to do otherwise in one field of a ticket.
     pub fields: BTreeMap<Field, BTreeMap<PiiKind, Policy>>,

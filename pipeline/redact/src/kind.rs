@@ -95,13 +95,23 @@ pub enum PiiKind {
     Organization,
     /// City, region or country.
     Location,
+    /// Age of a person. Off unless a policy asks for it, as the four that follow.
+    Age,
+    /// Date, day of the week, or year.
+    DateTime,
+    /// Form of address or academic title before a name.
+    Title,
+    /// Nationality or what is of a nation.
+    Nationality,
+    /// Web address.
+    Url,
     /// What a tenant's own pattern or list describes.
     Custom,
 }
 
 impl PiiKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 49] = [
         Self::Email,
         Self::Phone,
         Self::PaymentCard,
@@ -145,6 +155,11 @@ impl PiiKind {
         Self::Person,
         Self::Organization,
         Self::Location,
+        Self::Age,
+        Self::DateTime,
+        Self::Title,
+        Self::Nationality,
+        Self::Url,
         Self::Custom,
     ];
 
@@ -195,6 +210,11 @@ impl PiiKind {
             Self::Person => "PERSON",
             Self::Organization => "ORGANIZATION",
             Self::Location => "LOCATION",
+            Self::Age => "AGE",
+            Self::DateTime => "DATE_TIME",
+            Self::Title => "TITLE",
+            Self::Nationality => "NATIONALITY",
+            Self::Url => "URL",
             Self::Custom => "CUSTOM",
         }
     }
@@ -236,6 +256,12 @@ impl PiiKind {
                 | Self::CryptoWallet
                 | Self::Custom
         )
+    }
+
+    /// Whether it is looked for only if a policy says what to do with it: by itself it tells of nobody.
+    #[must_use]
+    pub const fn is_optional(self) -> bool {
+        matches!(self, Self::Age | Self::DateTime | Self::Title | Self::Nationality | Self::Url)
     }
 
     /// Whether spaces, dashes and letter case don't matter in its values.
@@ -289,7 +315,14 @@ impl PiiKind {
             Self::DateOfBirth | Self::GpsCoordinates | Self::Address => 3,
             Self::IpAddress | Self::MacAddress | Self::PostalCode => 2,
             Self::Phone => 1,
-            Self::Person | Self::Organization | Self::Location => 0,
+            Self::Person
+            | Self::Organization
+            | Self::Location
+            | Self::Age
+            | Self::DateTime
+            | Self::Title
+            | Self::Nationality
+            | Self::Url => 0,
         }
     }
 

@@ -61,12 +61,14 @@ fn plain_and_decoded(
     let plain = spans.len();
     if decode::is_needed(text) {
         let (decoded, map) = decode::build(text);
-        let from = spans.len();
-        detect::run(detectors, &decoded, scratch, spans);
-        blobs(depth, detectors, &decoded, scratch, spans);
-        for span in &mut spans[from..] {
-            (span.start, span.end) = map.to_original(span.start, span.end);
-        }
+        // What was found in another layer stands elsewhere there: it is no barrier in this one.
+        let mut found = Vec::new();
+        detect::run(detectors, &decoded, scratch, &mut found);
+        blobs(depth, detectors, &decoded, scratch, &mut found);
+        spans.extend(found.into_iter().map(|span| {
+            let (start, end) = map.to_original(span.start, span.end);
+            Span { start, end, ..span }
+        }));
     }
     blobs(depth, detectors, text, scratch, spans);
     spans.len() > plain
@@ -78,13 +80,13 @@ fn blobs(depth: usize, detectors: &Detectors, text: &str, scratch: &mut Scratch,
         return;
     }
     let mut at = 0;
+    let mut found = Vec::new();
     while let Some(blob) = base64::next(text.as_bytes(), at) {
         at = blob.end;
         let Some(inner) = base64::decode(&text.as_bytes()[blob.clone()]) else { continue };
-        let from = spans.len();
-        inspect_to(depth - 1, detectors, &inner, scratch, spans);
-        let surest = spans[from..].iter().copied().max_by(|a, b| a.score.total_cmp(&b.score));
-        spans.truncate(from);
+        found.clear();
+        inspect_to(depth - 1, detectors, &inner, scratch, &mut found);
+        let surest = found.iter().copied().max_by(|a, b| a.score.total_cmp(&b.score));
         if let Some(span) = surest {
             spans.push(Span { start: blob.start as u32, end: blob.end as u32, ..span });
         }

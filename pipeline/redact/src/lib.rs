@@ -71,4 +71,4 @@ pub use rules::{AllowAs, AllowEntry, CustomPattern, DenyAs, DenyEntry, RuleError
 
 /// Version of the detector set. It is recorded with every redacted ticket, and changes whenever the same text
 /// and configuration could give another result.
-pub const VERSION: &str = "structured-2+entities-1";
+pub const VERSION: &str = "structured-2+entities-2";

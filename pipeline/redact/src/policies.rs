@@ -33,7 +33,8 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn new(config: &RedactConfig) -> Result<Self, ConfigError> {
-        let mut anywhere = [Policy::Mask; PiiKind::ALL.len()];
+        let unsaid = |kind: PiiKind| if kind.is_optional() { Policy::Off } else { Policy::Mask };
+        let mut anywhere = PiiKind::ALL.map(unsaid);
         set(&mut anywhere, &config.policies)?;
         let mut fields = [anywhere; 3];
         for (&field, policies) in &config.fields {

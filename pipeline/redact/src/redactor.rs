@@ -175,18 +175,19 @@ impl Redactor {
         let treatment = self.treatment(field);
         let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
         self.entities(text, &treatment, names, out);
+        self.detectors.find_optional(text, &mut out.spans);
         self.drop_unwanted(text, &treatment, &mut out.spans);
         merge::merge(&mut out.spans, |span| treatment.of(span) == Policy::Keep);
         out.text.reserve(text.len() + out.spans.len() * 8);
         mask::write(text, &out.spans, &treatment, &mut out.text);
-        let by_rules = self.detectors.rules.is_some() && !out.spans.is_empty();
-        if by_rules || settle::is_needed(layered, &out.spans) {
-            self.settle(text, &treatment, by_rules, out);
+        let beyond = self.detectors.go_beyond() && !out.spans.is_empty();
+        if beyond || settle::is_needed(layered, &out.spans) {
+            self.settle(text, &treatment, beyond, out);
         }
     }
 
     /// Redacts again until nothing new is found.
-    fn settle(&self, text: &str, treatment: &Treatment<'_>, by_rules: bool, out: &mut Redacted) {
+    fn settle(&self, text: &str, treatment: &Treatment<'_>, beyond: bool, out: &mut Redacted) {
         for _ in 0..settle::ROUNDS {
             let redacted = std::mem::take(&mut out.text);
             let length = |span: &Span| {
@@ -199,12 +200,13 @@ impl Redactor {
             let Redacted { spans, scratch, .. } = out;
             let mut found = Vec::new();
             layers::inspect(&self.detectors, &redacted, scratch, &mut found);
-            if by_rules && let Some(model) = &self.entities {
+            if beyond && let Some(model) = &self.entities {
                 // A listed value may have stood in the middle of what was taken for something else.
                 let enabled = treatment.table.map(|policy| policy != Policy::Off);
                 let memory = &mut scratch.entities;
                 entities::find(model, &redacted, &enabled, self.min_score, None, memory, &mut found);
             }
+            self.detectors.find_optional(&redacted, &mut found);
             self.drop_unwanted(&redacted, treatment, &mut found);
             if !settle::add_found(text, found, spans, length) {
                 out.text = redacted;

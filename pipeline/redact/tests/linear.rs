@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use deskstream_redact::{RedactConfig, Redacted, Redactor};
 
-const SMALL: usize = 4 << 10;
-const FACTOR: usize = 4;
-const BOUND: f64 = 10.0;
+const SMALL: usize = 2 << 10;
+const FACTOR: usize = 16;
+const BOUND: f64 = 64.0;
 
 fn best_of(redactor: &Redactor, text: &str, out: &mut Redacted) -> Duration {
     (0..10)

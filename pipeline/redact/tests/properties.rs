@@ -16,21 +16,7 @@ static PARTIAL: LazyLock<Redactor> = LazyLock::new(|| {
 
 /// Pseudonyms and hashes for every second kind, and rules of a tenant that meet the pieces below.
 static TENANT: LazyLock<Redactor> = LazyLock::new(|| {
-    let rules = r#"
-        allow = ["*@example.com", "203.0.113.7"]
-        deny = ["example", "(at)", { value = "rue de la Paix", kind = "PERSON" }]
-        [[patterns]]
-        name = "ORDER"
-        pattern = '\b[0-9]{1,8}\b'
-        near = ["order", "id"]
-        policy = "hash"
-        examples = ["order 1"]
-        [[patterns]]
-        name = "WORDS"
-        pattern = '[a-z]{3}=|[A-Z]{4,6}'
-        policy = "pseudonym"
-        examples = ["ABCD"]
-    "#;
+    let rules = include_str!("tenant-policy.toml");
     let mut config: RedactConfig = toml::from_str(rules).unwrap();
     for (i, kind) in PiiKind::ALL.into_iter().filter(|kind| kind.allows_linking()).enumerate() {
         config.policies.insert(kind, [Policy::Pseudonym, Policy::Hash][i % 2]);

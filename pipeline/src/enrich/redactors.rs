@@ -233,7 +233,7 @@ mod tests {
     use crate::policy;
     use deskstream_redact::{PiiKind, Redacted};
     use deskstream_runtime::health::Health;
-    use deskstream_runtime::seal::MasterKey;
+    use deskstream_runtime::seal::LocalMaster;
 
     struct World {
         vault: Arc<Vault>,
@@ -247,9 +247,9 @@ mod tests {
             std::fs::write(file.path(), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
             let master = ("keys.master".to_owned(), format!("file:{}", file.path().display()));
             let config = deskstream_runtime::config::load(None, &vec![master]).unwrap();
-            let vault = Arc::new(Vault::new(MasterKey::load(&config.keys).unwrap()));
+            let vault = Arc::new(Vault::with_wrap(Box::new(LocalMaster::load(&config.keys).unwrap())));
             for tenant in ["acme", "other", EVERY_TENANT] {
-                vault.learn(&vault.new_data_key(tenant, "k1", "test")).unwrap();
+                vault.learn(&vault.new_data_key(tenant, "test").unwrap()).unwrap();
             }
             let redactors = Redactors::new(false, Arc::clone(&vault)).unwrap();
             Self { vault, redactors, entities: Vec::new() }

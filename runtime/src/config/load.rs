@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_management_service_has_to_be_described_and_reached_safely() {
+        let error = load_text("[keys]\nkms = \"vault\"\n").unwrap_err().to_string();
+        assert!(error.contains("keys.vault: is missing"), "{error}");
+        let text = "[keys.vault]\naddress = \"http://vault:8200\"\ntoken = \"hvs.hunter2\"\nkey = \"a/b\"\n";
+        let error = load_text(text).unwrap_err().to_string();
+        for told in
+            ["keys.vault.address: is not https", "keys.vault.key: ", "keys.vault.token: a secret is not"]
+        {
+            assert!(error.contains(told), "{told}: {error}");
+        }
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
     fn a_url_holds_no_secret_and_it_is_not_told() {
         for section in ["registry", "clickhouse"] {
             let text = format!("[{section}]\nurl = \"http://someone:hunter2@host:1\"\n");

@@ -98,7 +98,47 @@ pub struct ClickHouseConfig {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct KeysConfig {
+    pub kms: Kms,
     pub master: Secret,
+    pub older: Vec<Secret>,
+    pub vault: Option<VaultConfig>,
+}
+
+/// What wraps tenants' data keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kms {
+    /// `keys.master`.
+    Local,
+    /// The Transit engine of HashiCorp Vault.
+    Vault,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct VaultConfig {
+    pub address: Url,
+    pub token: Secret,
+    pub key: String,
+    #[serde(default = "transit")]
+    pub mount: String,
+    #[serde(default)]
+    pub namespace: Option<String>,
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    #[serde(default = "vault_timeout", with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+/// Where `vault secrets enable transit` puts it.
+fn transit() -> String {
+    "transit".to_owned()
+}
+
+/// Wrapping takes milliseconds; this leaves room for a service that changes its leader.
+fn vault_timeout() -> Duration {
+    Duration::from_secs(5)
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -36,6 +36,11 @@ impl Secret {
         self.value.clone().unwrap_or_default()
     }
 
+    /// The value as it is now, where it may have changed since: none if it can't be read.
+    pub fn read_again(&self) -> Option<SecretString> {
+        Self::read(&self.origin).ok()
+    }
+
     /// Where it is read from.
     pub fn origin(&self) -> &str {
         &self.origin

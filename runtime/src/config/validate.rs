@@ -1,6 +1,6 @@
 //! What types can't say: ranges, relations between settings, secrets that can be read.
 
-use super::{ChannelConfig, Config, FreshdeskConfig, Secret};
+use super::{ChannelConfig, Config, FreshdeskConfig, KeysConfig, Kms, Secret};
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::time::Duration;
@@ -135,6 +135,10 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     check.0
 }
 
+fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
 struct Check(Vec<Problem>);
 
 impl Check {
@@ -149,9 +153,8 @@ impl Check {
     }
 
     fn https(&mut self, field: &str, url: &Url) {
-        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         let fix = "credentials travel with every request: use https";
-        self.that(url.scheme() == "https" || loopback, field, "is not https", fix);
+        self.that(url.scheme() == "https" || is_loopback(url), field, "is not https", fix);
     }
 
     fn freshdesk(&mut self, field: &str, account: &FreshdeskConfig) {
@@ -178,8 +181,47 @@ impl Check {
         }
     }
 
+    fn keys(&mut self, keys: &KeysConfig) {
+        if keys.kms == Kms::Local {
+            self.secret("keys.master", &keys.master);
+        }
+        for (index, key) in keys.older.iter().enumerate() {
+            self.secret(&format!("keys.older[{index}]"), key);
+        }
+        let Some(vault) = &keys.vault else {
+            let fix = "give keys.vault.address, keys.vault.token and keys.vault.key";
+            return self.that(
+                keys.kms != Kms::Vault,
+                "keys.vault",
+                "is missing with keys.kms = \"vault\"",
+                fix,
+            );
+        };
+        self.secret("keys.vault.token", &vault.token);
+        let address = &vault.address;
+        self.that(
+            address.scheme() == "https" || is_loopback(address),
+            "keys.vault.address",
+            "is not https",
+            "the token and data keys travel with every request: use https",
+        );
+        self.that(
+            address.username().is_empty() && address.password().is_none(),
+            "keys.vault.address",
+            "holds a user or a password",
+            "give a token as keys.vault.token",
+        );
+        let plain = |text: &str, more: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        let fix = "use letters, digits, dots, dashes and underscores";
+        self.that(plain(&vault.key, "._-"), "keys.vault.key", "is no name of a key", fix);
+        self.that(plain(&vault.mount, "._-/"), "keys.vault.mount", "is no path of an engine", fix);
+        self.that(!vault.timeout.is_zero(), "keys.vault.timeout", "is nothing", "give 1s to 30s");
+    }
+
     fn secrets(&mut self, config: &Config) {
-        self.secret("keys.master", &config.keys.master);
+        self.keys(&config.keys);
         let optional = [
             ("kafka.sasl_password", &config.kafka.sasl_password),
             ("registry.password", &config.registry.password),

@@ -1,18 +1,16 @@
-//! The keys in memory: the master key from the environment, data keys from the `control` topic.
+//! The keys in memory: the master key from the environment or a service, data keys from the `control` topic.
 
-use super::xaes::{self, NONCE_BYTES, Prefix};
-use crate::config::KeysConfig;
+use super::master::{LocalMaster, MasterKey};
+use super::reference::{self, mac};
+use super::requesters::{self, Requesters, is_requester_key};
+use super::wrap::{KeyWrap, WrapError};
+use super::xaes::{self, Prefix};
 use crate::time::now_ms;
 use aes_gcm::Aes256Gcm;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use deskstream_schemas::{ControlEntity, Sealed};
-use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::RwLock;
 use rand::Rng;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
@@ -20,16 +18,11 @@ use zeroize::Zeroizing;
 /// Kind of the control entities that hold wrapped data keys; their id is `tenant/key id`.
 pub const DATA_KEY_KIND: &str = "tenant-key";
 
+/// Kind of the control entities that hold a requester's key, wrapped by the tenant's; their id is `tenant/r/number`.
+pub const REQUESTER_KEY_KIND: &str = "requester-key";
+
 /// Readers keep this many derived keys; each writing process uses one for each data key.
 const MAX_DERIVED: usize = 1024;
-
-/// The master key can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MasterKeyError {
-    /// It is not 32 bytes in base64.
-    #[error("keys.master is not 32 bytes in base64: make one by `openssl rand -base64 32`")]
-    Malformed,
-}
 
 /// A value could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -48,37 +41,35 @@ pub enum OpenError {
     /// The key is not known (yet), or was destroyed.
     #[error("data key {0} is not known, or was destroyed")]
     UnknownKey(String),
+    /// The key was destroyed: what it sealed was erased.
+    #[error("data key {0} was destroyed: what it sealed is erased")]
+    Destroyed(String),
     /// It was changed, belongs to another record, or was sealed with another key.
     #[error("a sealed value was changed or belongs to another record")]
     Tampered,
 }
 
-/// The key that wraps data keys.
-pub struct MasterKey {
-    id: String,
-    key: Zeroizing<[u8; 32]>,
+/// A key could not be taken in from its control entity.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// A data key could not be unwrapped.
+    #[error("data key {id} can't be unwrapped: {source}")]
+    Wrap {
+        /// The key.
+        id: String,
+        /// Why.
+        #[source]
+        source: WrapError,
+    },
+    /// A requester's key could not be opened by its tenant's.
+    #[error("open a requester's key")]
+    Open(#[from] OpenError),
 }
 
-impl MasterKey {
-    /// Reads the master key that the configuration names.
-    pub fn load(config: &KeysConfig) -> Result<Self, MasterKeyError> {
-        Self::from_base64(config.master.expose().expose_secret())
-    }
-
-    /// A new master key, as the configuration takes it.
-    pub fn generate() -> SecretString {
-        let mut key = Zeroizing::new([0u8; 32]);
-        rand::rng().fill_bytes(key.as_mut_slice());
-        SecretString::from(STANDARD.encode(key.as_slice()))
-    }
-
-    fn from_base64(text: &str) -> Result<Self, MasterKeyError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| MasterKeyError::Malformed)?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Malformed)?;
-        // The id only tells master keys apart; 32 bits of a hash of 256 random bits reveal nothing.
-        let digest = Sha256::digest(key);
-        let id = digest.iter().take(4).fold("master-".to_owned(), |id, b| format!("{id}{b:02x}"));
-        Ok(Self { id, key: Zeroizing::new(key) })
+impl LearnError {
+    /// Whether the same may succeed later.
+    pub fn transient(&self) -> bool {
+        matches!(self, Self::Wrap { source, .. } if source.transient())
     }
 }
 
@@ -90,13 +81,59 @@ struct DataKey {
 #[derive(Default)]
 struct Keys {
     by_id: HashMap<String, Arc<DataKey>>,
-    /// Of each tenant, the newest key and when it was made.
-    active: HashMap<String, (i64, String)>,
+    /// Of each tenant, its keys by when they were made: the last seals.
+    of_tenant: HashMap<String, Vec<(i64, String)>>,
+    /// Keys of requesters, wrapped by the tenant's.
+    requesters: Requesters,
+    /// Keys that were destroyed while this process ran.
+    destroyed: HashSet<String>,
+}
+
+impl Keys {
+    fn active(&self, tenant: &str) -> Option<(&str, &DataKey)> {
+        let (_, id) = self.of_tenant.get(tenant)?.last()?;
+        Some((id.as_str(), &**self.by_id.get(id)?))
+    }
+
+    /// The tenant's keys, oldest first.
+    fn all<'a>(&'a self, tenant: &str) -> impl Iterator<Item = &'a DataKey> {
+        let ids = self.of_tenant.get(tenant).into_iter().flatten();
+        ids.filter_map(|(_, id)| self.by_id.get(id).map(|key| &**key))
+    }
+
+    fn absent(&self, key_id: &str) -> OpenError {
+        let id = key_id.to_owned();
+        if self.destroyed.contains(key_id) { OpenError::Destroyed(id) } else { OpenError::UnknownKey(id) }
+    }
+}
+
+fn secret_of(key: &DataKey, label: &str) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(mac(&key.key, format!("deskstream/tenant-secret/{label}").as_bytes()))
+}
+
+fn random_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    rand::rng().fill_bytes(key.as_mut_slice());
+    key
+}
+
+fn entity(kind: &str, id: String, tenant: &str, made_by: &str, secret: Sealed) -> ControlEntity {
+    ControlEntity {
+        kind: kind.to_owned(),
+        id,
+        tenant: tenant.to_owned(),
+        version: 1,
+        updated_at: now_ms(),
+        updated_by: made_by.to_owned(),
+        body: "{}".to_owned(),
+        secret: Some(secret),
+    }
 }
 
 /// Seals and opens values.
 pub struct Vault {
-    master: MasterKey,
+    master: Box<dyn KeyWrap>,
+    started_at: i64,
     prefix: Prefix,
     counter: AtomicU64,
     keys: RwLock<Keys>,
@@ -106,10 +143,16 @@ pub struct Vault {
 impl Vault {
     /// A vault without data keys.
     pub fn new(master: MasterKey) -> Self {
+        Self::with_wrap(Box::new(LocalMaster::new(master, Vec::new())))
+    }
+
+    /// A vault whose data keys are wrapped by `master`.
+    pub fn with_wrap(master: Box<dyn KeyWrap>) -> Self {
         let mut prefix = Prefix::default();
         rand::rng().fill_bytes(&mut prefix);
         Self {
             master,
+            started_at: now_ms(),
             prefix,
             counter: AtomicU64::new(0),
             keys: RwLock::default(),
@@ -119,92 +162,196 @@ impl Vault {
 
     /// Whether values of the tenant can be sealed.
     pub fn has_key(&self, tenant: &str) -> bool {
-        self.keys.read().active.contains_key(tenant)
+        self.keys.read().active(tenant).is_some()
     }
 
     /// Encrypts a value of the tenant; `aad` ties it to its record.
     pub fn seal(&self, tenant: &str, aad: &[u8], plaintext: &[u8]) -> Result<Sealed, SealError> {
         let keys = self.keys.read();
-        let (_, key_id) = keys.active.get(tenant).ok_or_else(|| SealError::NoKey(tenant.to_owned()))?;
-        let key = &keys.by_id[key_id];
+        let (key_id, key) = keys.active(tenant).ok_or_else(|| SealError::NoKey(tenant.to_owned()))?;
         let (nonce, suffix) = self.nonce();
         let ciphertext = xaes::seal(&key.writer, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
-        Ok(Sealed { key_id: key_id.clone(), nonce, ciphertext })
+        Ok(Sealed { key_id: key_id.to_owned(), nonce, ciphertext })
+    }
+
+    /// As [`Vault::seal`], under the requester's own key if there is one: destroying that erases the requester.
+    pub fn seal_for(
+        &self,
+        tenant: &str,
+        requester: Option<&str>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Sealed, SealError> {
+        if let Some(requester) = requester {
+            let keys = self.keys.read();
+            if let Some((number, _, key)) = keys.requesters.newest(tenant, requester) {
+                let (nonce, suffix) = self.nonce();
+                let cipher = xaes::derive(key, &self.prefix);
+                let ciphertext = xaes::seal(&cipher, &suffix, aad, plaintext).ok_or(SealError::TooLarge)?;
+                return Ok(Sealed { key_id: requesters::key_id(tenant, number), nonce, ciphertext });
+            }
+        }
+        self.seal(tenant, aad, plaintext)
+    }
+
+    /// Decrypts a value; `aad` must be what it was sealed with.
+    pub fn open(&self, sealed: &Sealed, aad: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let (prefix, suffix) = xaes::halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
+        if is_requester_key(&sealed.key_id) {
+            // A requester writes seldom: caching the derivation would only push out the tenants'.
+            let keys = self.keys.read();
+            let key = keys.requesters.get(&sealed.key_id).ok_or_else(|| keys.absent(&sealed.key_id))?;
+            let cipher = xaes::derive(key, &prefix);
+            return xaes::open(&cipher, &suffix, aad, &sealed.ciphertext).ok_or(OpenError::Tampered);
+        }
+        let cipher = self.reader(&sealed.key_id, prefix)?;
+        xaes::open(&cipher, &suffix, aad, &sealed.ciphertext).ok_or(OpenError::Tampered)
+    }
+
+    /// When this vault began: keys that were made before are known to it as soon as `control` is read to its end.
+    pub fn started_at(&self) -> i64 {
+        self.started_at
+    }
+
+    /// Id of the master key that wraps new data keys.
+    pub fn master_id(&self) -> String {
+        self.master.current()
+    }
+
+    /// Whether what wrapped under that id is configured.
+    pub fn has_master(&self, id: &str) -> bool {
+        self.master.has(id)
+    }
+
+    /// The key that seals the tenant's values now.
+    pub fn active_key(&self, tenant: &str) -> Option<String> {
+        self.keys.read().active(tenant).map(|(id, _)| id.to_owned())
+    }
+
+    /// Whether the key can be used by this process.
+    pub fn knows(&self, key_id: &str) -> bool {
+        let keys = self.keys.read();
+        keys.by_id.contains_key(key_id) || keys.requesters.get(key_id).is_some()
+    }
+
+    /// Whether the requester has a key that the tenant's newest wraps: after a rotation everybody gets a new one.
+    pub fn has_requester_key(&self, tenant: &str, requester: &str) -> bool {
+        let keys = self.keys.read();
+        let active = keys.active(tenant).map(|(id, _)| id);
+        keys.requesters.newest(tenant, requester).is_some_and(|(_, wrapper, _)| Some(wrapper) == active)
+    }
+
+    /// Ids of the keys of a requester, or of all the tenant's requesters.
+    pub fn requester_keys(&self, tenant: &str, requester: Option<&str>) -> Vec<String> {
+        self.keys.read().requesters.ids(tenant, requester)
     }
 
     /// A secret of the tenant for one purpose, such as hashing references; none if it has no key. It is derived from
     /// the tenant's oldest data key: it stays the same when keys are rotated, and is gone when they are destroyed.
     pub fn tenant_secret(&self, tenant: &str, label: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.keys.read().all(tenant).next().map(|key| secret_of(key, label))
+    }
+
+    /// What stands in clear for a requester who is known by a name or an address; none while the tenant has no key.
+    pub fn requester_reference(&self, tenant: &str, requester: &str) -> Option<String> {
+        let secret = self.tenant_secret(tenant, reference::LABEL)?;
+        Some(reference::reference(&secret, requester))
+    }
+
+    /// All that may stand for the requester: two processes that made a tenant's first key at once may each have used
+    /// its own for a moment.
+    pub fn requester_references(&self, tenant: &str, requester: &str) -> Vec<String> {
         let keys = self.keys.read();
-        let of_tenant = |id: &&String| id.rsplit_once('/').is_some_and(|(owner, _)| owner == tenant);
-        // Ids begin with the time that they were made at.
-        let oldest = keys.by_id.keys().filter(of_tenant).min()?;
-        let key = keys.by_id[oldest].key.as_slice();
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-        mac.update(b"deskstream/tenant-secret/");
-        mac.update(label.as_bytes());
-        Some(Zeroizing::new(mac.finalize().into_bytes().into()))
+        let secrets = keys.all(tenant).map(|key| secret_of(key, reference::LABEL));
+        secrets.map(|secret| reference::reference(&secret, requester)).collect()
     }
 
-    /// Decrypts a value; `aad` must be what it was sealed with.
-    pub fn open(&self, sealed: &Sealed, aad: &[u8]) -> Result<Vec<u8>, OpenError> {
-        let (prefix, suffix) = halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
-        let cipher = self.reader(&sealed.key_id, prefix)?;
-        xaes::open(&cipher, &suffix, aad, &sealed.ciphertext).ok_or(OpenError::Tampered)
+    /// Makes a data key for the tenant, as the control entity that brings it to every process. May wait for a key
+    /// management service: not for async code.
+    pub fn new_data_key(&self, tenant: &str, made_by: &str) -> Result<ControlEntity, WrapError> {
+        let key = random_key();
+        let id = format!("{tenant}/{:x}-{:08x}", now_ms(), rand::random::<u32>());
+        let secret = self.master.wrap(&format!("{DATA_KEY_KIND}/{id}"), &key)?;
+        Ok(entity(DATA_KEY_KIND, id, tenant, made_by, secret))
     }
 
-    /// Makes a data key for the tenant, as the control entity that brings it to every process.
-    pub fn new_data_key(&self, tenant: &str, key_id: &str, made_by: &str) -> ControlEntity {
-        let mut key = Zeroizing::new([0u8; 32]);
-        rand::rng().fill_bytes(key.as_mut_slice());
-        let id = format!("{tenant}/{key_id}");
-        let (nonce, suffix) = self.nonce();
-        let wrapper = xaes::derive(&self.master.key, &self.prefix);
-        let ciphertext =
-            xaes::seal(&wrapper, &suffix, format!("{DATA_KEY_KIND}/{id}").as_bytes(), key.as_slice())
-                .expect("32 bytes are not too large for the cipher");
-        ControlEntity {
-            kind: DATA_KEY_KIND.to_owned(),
-            id,
-            tenant: tenant.to_owned(),
-            version: 1,
-            updated_at: now_ms(),
-            updated_by: made_by.to_owned(),
-            body: "{}".to_owned(),
-            secret: Some(Sealed { key_id: self.master.id.clone(), nonce, ciphertext }),
+    /// Makes a key for a requester, wrapped by the tenant's. The requester's identity travels in it, encrypted.
+    pub fn new_requester_key(
+        &self,
+        tenant: &str,
+        requester: &str,
+        made_by: &str,
+    ) -> Result<ControlEntity, SealError> {
+        let id = requesters::key_id(tenant, rand::random::<u64>());
+        let mut plain = Zeroizing::new(random_key().to_vec());
+        plain.extend_from_slice(requester.as_bytes());
+        let name = format!("{REQUESTER_KEY_KIND}/{id}");
+        let secret = self.seal(tenant, name.as_bytes(), &plain)?;
+        Ok(entity(REQUESTER_KEY_KIND, id, tenant, made_by, secret))
+    }
+
+    /// The same data key wrapped by what wraps now; none if it is already. Not for async code.
+    pub fn rewrap(&self, old: &ControlEntity) -> Result<Option<ControlEntity>, WrapError> {
+        let sealed = old.secret.as_ref().ok_or(WrapError::Tampered)?;
+        if sealed.key_id == self.master.current() {
+            return Ok(None);
         }
+        let name = old.key();
+        let key = self.master.unwrap(&name, sealed)?;
+        let secret = Some(self.master.wrap(&name, &key)?);
+        // Its time stays: which of the tenant's keys is the newest follows from it.
+        Ok(Some(ControlEntity { version: old.version + 1, secret, ..old.clone() }))
     }
 
-    /// Takes a data key in from its control entity.
-    pub fn learn(&self, entity: &ControlEntity) -> Result<(), OpenError> {
-        let sealed = entity.secret.as_ref().ok_or(OpenError::Tampered)?;
-        if sealed.key_id != self.master.id {
-            return Err(OpenError::UnknownKey(sealed.key_id.clone()));
+    /// Takes a key in from its control entity. A data key may wait for a key management service: not for async code.
+    pub fn learn(&self, entity: &ControlEntity) -> Result<(), LearnError> {
+        let name = entity.key();
+        if entity.kind == REQUESTER_KEY_KIND {
+            let sealed = entity.secret.as_ref().ok_or(OpenError::Tampered)?;
+            let plain = Zeroizing::new(self.open(sealed, name.as_bytes())?);
+            let (key, requester) = plain.split_first_chunk::<32>().ok_or(OpenError::Tampered)?;
+            let requester = std::str::from_utf8(requester).map_err(|_| OpenError::Tampered)?;
+            let mut keys = self.keys.write();
+            keys.requesters.insert(&sealed.key_id, requester, &entity.id, entity.updated_at, key);
+            return Ok(());
         }
-        let (prefix, suffix) = halves(&sealed.nonce).ok_or(OpenError::Tampered)?;
-        let wrapper = xaes::derive(&self.master.key, &prefix);
-        let plain = xaes::open(&wrapper, &suffix, entity.key().as_bytes(), &sealed.ciphertext)
-            .map(Zeroizing::new)
-            .ok_or(OpenError::Tampered)?;
-        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| OpenError::Tampered)?;
+        let failed = |source| LearnError::Wrap { id: entity.id.clone(), source };
+        let sealed = entity.secret.as_ref().ok_or_else(|| failed(WrapError::Tampered))?;
+        // The id is authenticated by the wrapping, the tenant beside it is not.
+        if entity.id.split_once('/').is_none_or(|(tenant, _)| tenant != entity.tenant) {
+            return Err(failed(WrapError::Tampered));
+        }
+        let key = self.master.unwrap(&name, sealed).map_err(failed)?;
         let writer = xaes::derive(&key, &self.prefix);
         let mut keys = self.keys.write();
-        keys.by_id.insert(entity.id.clone(), Arc::new(DataKey { key: Zeroizing::new(key), writer }));
-        let newer = keys
-            .active
-            .get(&entity.tenant)
-            .is_none_or(|(at, id)| (*at, id.as_str()) < (entity.updated_at, entity.id.as_str()));
-        if newer {
-            keys.active.insert(entity.tenant.clone(), (entity.updated_at, entity.id.clone()));
-        }
+        keys.by_id.insert(entity.id.clone(), Arc::new(DataKey { key, writer }));
+        let of_tenant = keys.of_tenant.entry(entity.tenant.clone()).or_default();
+        of_tenant.retain(|(_, id)| *id != entity.id);
+        of_tenant.push((entity.updated_at, entity.id.clone()));
+        of_tenant.sort();
         Ok(())
     }
 
-    /// Forgets a data key: what it sealed can't be opened any more.
+    /// Forgets a key: what it sealed can't be opened any more. With a tenant's last key go those of its requesters,
+    /// which it wrapped.
     pub fn forget(&self, id: &str) {
         let mut keys = self.keys.write();
+        keys.destroyed.insert(id.to_owned());
+        if is_requester_key(id) {
+            keys.requesters.remove(id);
+            return;
+        }
         keys.by_id.remove(id);
-        keys.active.retain(|_, (_, active)| active != id);
+        let tenant = id.split_once('/').map_or(id, |(tenant, _)| tenant);
+        let left = keys.of_tenant.get_mut(tenant).map_or(0, |of_tenant| {
+            of_tenant.retain(|(_, known)| known != id);
+            of_tenant.len()
+        });
+        if left == 0 {
+            keys.of_tenant.remove(tenant);
+            let gone = keys.requesters.remove_tenant(tenant);
+            keys.destroyed.extend(gone);
+        }
         self.derived.write().retain(|(key_id, _), _| key_id != id);
     }
 
@@ -214,7 +361,7 @@ impl Vault {
             return Ok(Arc::clone(cipher));
         }
         let key = self.keys.read().by_id.get(key_id).cloned();
-        let key = key.ok_or_else(|| OpenError::UnknownKey(key_id.to_owned()))?;
+        let key = key.ok_or_else(|| self.keys.read().absent(key_id))?;
         let cipher = Arc::new(xaes::derive(&key.key, &prefix));
         let mut derived = self.derived.write();
         // Prefixes come from records: a flood of new ones must not fill the memory.
@@ -229,82 +376,10 @@ impl Vault {
     fn nonce(&self) -> (Vec<u8>, Prefix) {
         let mut suffix = Prefix::default();
         suffix[4..].copy_from_slice(&self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let mut nonce = Vec::with_capacity(NONCE_BYTES);
-        nonce.extend_from_slice(&self.prefix);
-        nonce.extend_from_slice(&suffix);
-        (nonce, suffix)
+        (xaes::join(&self.prefix, &suffix), suffix)
     }
-}
-
-fn halves(nonce: &[u8]) -> Option<(Prefix, Prefix)> {
-    if nonce.len() != NONCE_BYTES {
-        return None;
-    }
-    Some((nonce[..12].try_into().ok()?, nonce[12..].try_into().ok()?))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vault(seed: u8) -> Vault {
-        Vault::new(MasterKey::from_base64(&STANDARD.encode([seed; 32])).unwrap())
-    }
-
-    #[test]
-    fn another_process_opens_what_one_sealed() {
-        let (writer, reader) = (vault(1), vault(1));
-        let key = writer.new_data_key("acme", "k1", "test");
-        writer.learn(&key).unwrap();
-        let sealed = writer.seal("acme", b"record 1", b"secret").unwrap();
-        assert_eq!(reader.open(&sealed, b"record 1"), Err(OpenError::UnknownKey("acme/k1".into())));
-        reader.learn(&key).unwrap();
-        assert_eq!(reader.open(&sealed, b"record 1").unwrap(), b"secret");
-        assert_eq!(reader.open(&sealed, b"record 2"), Err(OpenError::Tampered));
-        reader.forget("acme/k1");
-        assert!(matches!(reader.open(&sealed, b"record 1"), Err(OpenError::UnknownKey(_))));
-    }
-
-    #[test]
-    fn another_master_key_opens_nothing() {
-        let key = vault(1).new_data_key("acme", "k1", "test");
-        assert!(vault(2).learn(&key).is_err());
-    }
-
-    #[test]
-    fn a_tenants_secret_outlives_rotation_and_is_nobody_elses() {
-        let vault = vault(1);
-        assert!(vault.tenant_secret("acme", "a").is_none());
-        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        vault.learn(&vault.new_data_key("other", "k1", "test")).unwrap();
-        let secret = vault.tenant_secret("acme", "a").unwrap();
-        vault.learn(&vault.new_data_key("acme", "k2", "test")).unwrap();
-        assert_eq!(*vault.tenant_secret("acme", "a").unwrap(), *secret);
-        assert_ne!(*vault.tenant_secret("acme", "b").unwrap(), *secret);
-        assert_ne!(*vault.tenant_secret("other", "a").unwrap(), *secret);
-        vault.forget("acme/k1");
-        vault.forget("acme/k2");
-        assert!(vault.tenant_secret("acme", "a").is_none());
-    }
-
-    #[test]
-    fn no_two_nonces_are_alike() {
-        let vault = vault(1);
-        vault.learn(&vault.new_data_key("acme", "k1", "test")).unwrap();
-        let nonces: std::collections::HashSet<_> =
-            (0..1000).map(|_| vault.seal("acme", b"", b"x").unwrap().nonce).collect();
-        assert_eq!(nonces.len(), 1000);
-    }
-
-    #[test]
-    fn the_newest_key_seals_and_older_ones_still_open() {
-        let vault = vault(1);
-        let mut old = vault.new_data_key("acme", "k1", "test");
-        old.updated_at = 1;
-        vault.learn(&old).unwrap();
-        let sealed = vault.seal("acme", b"", b"x").unwrap();
-        vault.learn(&vault.new_data_key("acme", "k2", "test")).unwrap();
-        assert_eq!(vault.seal("acme", b"", b"x").unwrap().key_id, "acme/k2");
-        assert_eq!(vault.open(&sealed, b"").unwrap(), b"x");
-    }
-}
+#[path = "vault_tests.rs"]
+mod tests;

@@ -48,6 +48,22 @@ pub fn open(cipher: &Aes256Gcm, suffix: &Prefix, aad: &[u8], ciphertext: &[u8]) 
     cipher.decrypt(&Nonce::from(*suffix), Payload { msg: ciphertext, aad }).ok()
 }
 
+/// The two halves of a nonce; none if it has another length.
+pub fn halves(nonce: &[u8]) -> Option<(Prefix, Prefix)> {
+    if nonce.len() != NONCE_BYTES {
+        return None;
+    }
+    Some((nonce[..12].try_into().ok()?, nonce[12..].try_into().ok()?))
+}
+
+/// The nonce that two halves make.
+pub fn join(prefix: &Prefix, suffix: &Prefix) -> Vec<u8> {
+    let mut nonce = Vec::with_capacity(NONCE_BYTES);
+    nonce.extend_from_slice(prefix);
+    nonce.extend_from_slice(suffix);
+    nonce
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

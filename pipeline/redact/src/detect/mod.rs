@@ -14,6 +14,7 @@ mod ids;
 mod ip;
 pub(crate) mod names;
 mod numbers;
+mod optional;
 mod phone;
 pub(crate) mod phone_rules;
 mod secret;
@@ -33,12 +34,14 @@ use crate::lexicon::{Hit, Lexicon, Word};
 use crate::merge;
 use crate::redactor::Scratch;
 use crate::rules::Rules;
+use optional::Optional;
 
 /// Everything that is built once per configuration.
 #[derive(Clone)]
 pub(crate) struct Detectors {
     lexicon: Arc<Lexicon>,
     pub(crate) rules: Option<Arc<Rules>>,
+    optional: Option<Arc<Optional>>,
     enabled: [bool; PiiKind::ALL.len()],
     regions: Vec<&'static phone_rules::Region>,
     min_score: f32,
@@ -53,7 +56,8 @@ impl Detectors {
     ) -> Self {
         let prefixes: Vec<&str> = secret::FORMATS.iter().map(|format| format.prefix).collect();
         let lexicon = Arc::new(Lexicon::new(&prefixes));
-        Self { lexicon, rules: rules.map(Arc::new), enabled, regions, min_score }
+        let optional = Optional::new(&enabled).map(Arc::new);
+        Self { lexicon, rules: rules.map(Arc::new), optional, enabled, regions, min_score }
     }
 
     /// Detectors for other settings that share the words.
@@ -64,7 +68,19 @@ impl Detectors {
         min_score: f32,
         rules: Option<Rules>,
     ) -> Self {
-        Self { lexicon: Arc::clone(&self.lexicon), rules: rules.map(Arc::new), enabled, regions, min_score }
+        let optional = Optional::new(&enabled).map(Arc::new);
+        let lexicon = Arc::clone(&self.lexicon);
+        Self { lexicon, rules: rules.map(Arc::new), optional, enabled, regions, min_score }
+    }
+
+    /// Appends findings of the optional kinds. They come after the names, for which `Dr.` is context.
+    pub(crate) fn find_optional(&self, text: &str, spans: &mut Vec<Span>) {
+        self.optional.iter().for_each(|optional| optional.find(text, spans));
+    }
+
+    /// Whether a tenant's rules or optional kinds are looked for.
+    pub(crate) fn go_beyond(&self) -> bool {
+        self.rules.is_some() || self.optional.is_some()
     }
 
     fn is_on(&self, kind: PiiKind) -> bool {

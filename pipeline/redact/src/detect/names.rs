@@ -81,6 +81,11 @@ detectors! {
     ENTITY_LOCATION = "entity_location", Location, "tagged by the entity model";
     ENTITY_ADDRESS = "entity_address", Address, "tagged by the entity model";
     TICKET_NAME = "ticket_name", Person, "a name that the ticket itself reveals: requester, agent, e-mail address, signature";
+    AGE = "age", Age, "1 to 3 digits beside a word of age";
+    DATE_TIME = "date_time", DateTime, "form of a date, a month or weekday, or a year behind a preposition";
+    TITLE = "title", Title, "form of address before a capital";
+    NATIONALITY = "nationality", Nationality, "a word of the list";
+    URL = "url", Url, "scheme or www before a host";
     DENY_LIST = "deny_list", Custom, "a value that the tenant has listed";
 }
 

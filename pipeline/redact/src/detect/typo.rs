@@ -37,8 +37,10 @@ const LABELS: &[(Word, &[u8])] = &[
     (Word::Licence, b"rijbewijs"),
 ];
 
+type Spellings = &'static [&'static [u8]];
+
 /// Labels of two words, of which either may be misspelled. By itself neither says anything.
-const PAIRS: &[(Word, &[&[u8]], &[&[u8]])] = &[
+const PAIRS: &[(Word, Spellings, Spellings)] = &[
     (Word::Birth, &[b"of"], &[b"birth"]),
     (Word::Birth, &[b"nasci", b"nascido", b"nascida"], &[b"em", b"a"]),
     (Word::Licence, &[b"driving", b"driver's", b"drivers", b"driver"], &[b"licence", b"license"]),
@@ -94,7 +96,7 @@ fn label(bytes: &[u8], before: Option<(usize, usize)>, word: (usize, usize)) -> 
     }
     let before = before.filter(|before| word.0 - before.1 == 1)?;
     let first = &bytes[before.0..before.1];
-    let fits = |word: &[u8], labels: &[&[u8]]| {
+    let fits = |word: &[u8], labels: Spellings| {
         labels
             .iter()
             .any(|label| word.eq_ignore_ascii_case(label) || (label.len() > 4 && is_near(word, label)))

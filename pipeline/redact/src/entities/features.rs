@@ -2,14 +2,15 @@
 //!
 //! Training and tagging share this file, and the model file records [`VERSION`]: a change here needs a new model.
 
-use super::token::{Shape, Token};
+use super::clusters::{Path, prefix};
+use super::token::{Shape, Token, gap};
 use super::words::flag;
 
 /// Of this set of features.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// How many rows a token has.
-pub(crate) const COUNT: usize = 32;
+pub(crate) const COUNT: usize = 44;
 
 /// Of the whole text, without what is covered: says whether capitals mean anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,25 @@ pub(crate) enum Case {
     Lower,
     /// All are in capitals.
     Upper,
+    /// Common words are written with a capital too: German, or a headline.
+    Nouns,
 }
+
+/// So many capitals for each of a common word say that capitals are common.
+const CAPITALS_TO_NOUNS: usize = 3;
 
 impl Case {
     pub(crate) fn of(tokens: &[Token]) -> Self {
         let (mut lower, mut upper, mut capital) = (0_usize, 0_usize, 0_usize);
+        // Capitals that begin no sentence, and those of common words among them.
+        let (mut inner, mut nouns) = (0_usize, 0_usize);
+        let mut before = Token::OUTSIDE;
         for token in tokens {
+            if token.shape == Shape::CAPITAL && before.shape.is_word() && token.gap == gap::SPACE {
+                inner += 1;
+                nouns += usize::from(token.has(flag::COMMON | flag::FREQUENT) && !token.has(flag::NAME));
+            }
+            before = *token;
             match token.shape {
                 Shape::LOWER => lower += 1,
                 // A lone capital may be `I`; a word in capitals an abbreviation.
@@ -38,6 +52,8 @@ impl Case {
             Self::Lower
         } else if upper > 3 * (lower + capital) {
             Self::Upper
+        } else if nouns > 1 && CAPITALS_TO_NOUNS * nouns >= inner {
+            Self::Nouns
         } else {
             Self::Mixed
         }
@@ -82,8 +98,9 @@ fn mix(template: u32, a: u32, b: u32) -> u32 {
     (h >> 32) as u32
 }
 
-/// The features of token `at` as hashes; the caller takes as many of the upper bits as its table has.
-pub(crate) fn of(text: &str, tokens: &[Token], at: usize, case: Case) -> [u32; COUNT] {
+/// The features of token `at` as hashes; the caller takes as many of the upper bits as its table has. `paths` are those
+/// of `tokens`; what lies beyond them, or isn't filled in, has none.
+pub(crate) fn of(text: &str, tokens: &[Token], paths: &[Path], at: usize, case: Case) -> [u32; COUNT] {
     let token = |offset: isize| {
         at.checked_add_signed(offset).and_then(|i| tokens.get(i)).copied().unwrap_or(Token::OUTSIDE)
     };
@@ -111,6 +128,9 @@ pub(crate) fn of(text: &str, tokens: &[Token], at: usize, case: Case) -> [u32; C
     let [h0, h1, h2, h3] = ends.head;
     let [t0, t1, t2, t3] = ends.tail;
     let length = t.len().min(15) as u32;
+    let path =
+        |offset: isize| at.checked_add_signed(offset).and_then(|i| paths.get(i)).copied().unwrap_or_default();
+    let [c_p2, c_p1, c, c_n1, c_n2] = [path(-2), path(-1), path(0), path(1), path(2)];
     [
         mix(1, t.hash, 0),
         mix(2, t.hash, s0),
@@ -144,5 +164,17 @@ pub(crate) fn of(text: &str, tokens: &[Token], at: usize, case: Case) -> [u32; C
         mix(30, shapes(t, n1, n2), 0),
         mix(31, class(token(-3)) ^ class(p2).rotate_left(12), names(p1) ^ names(t).rotate_left(16)),
         mix(32, p2.hash, names(t)),
+        mix(33, c, s0),
+        mix(34, prefix(c, 4), s0),
+        mix(35, prefix(c, 7), s0),
+        mix(36, prefix(c, 10), names(t)),
+        mix(37, c_p1, s0),
+        mix(38, c_n1, s0),
+        mix(39, prefix(c_p1, 8), prefix(c, 8)),
+        mix(40, prefix(c, 8), prefix(c_n1, 8)),
+        mix(41, prefix(c_p1, 6) ^ prefix(c_n1, 6).rotate_left(12), prefix(c, 6) | case << 30),
+        mix(42, c_p2, s0),
+        mix(43, c_n2, s0),
+        mix(44, prefix(c_p2, 6) ^ prefix(c_p1, 6).rotate_left(12), s0 | prefix(c_n1, 4) << 8),
     ]
 }

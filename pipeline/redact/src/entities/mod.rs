@@ -2,7 +2,7 @@
 //!
 //! 1. `token` cuts the text into words and looks each up in one hash table of names and common words (`words`).
 //! 2. `tagger` keeps windows around words that may be names; the rest of the text, most of it, goes no further.
-//! 3. A linear-chain model over hashed features (`features`, `model`) tags the windows.
+//! 3. A linear-chain model over hashed features (`features`, `clusters`, `model`) tags the windows.
 //! 4. `known` finds where the names of the ticket recur.
 //!
 //! Findings of the other detectors and masks are *covered*: no entity reaches into them. Since a tagged word is
@@ -10,10 +10,12 @@
 //! (mostly once more, only if something was found), so that a redacted text holds nothing that a second redaction
 //! would find. Cost is linear in the text's length, and nothing is allocated once the buffers have grown.
 
+mod clusters;
 mod evidence;
 mod features;
 mod known;
 mod model;
+mod signature;
 mod tagger;
 mod token;
 mod words;
@@ -41,6 +43,8 @@ const PASSES: usize = 6;
 pub(crate) struct Scratch {
     tokens: Vec<Token>,
     covered: Vec<(u32, u32)>,
+    /// Places of tokens that the last pass has covered.
+    changed: Vec<u32>,
     entities: Vec<Entity>,
     chain: Chain,
     /// The names of a text that is no ticket's.
@@ -69,31 +73,36 @@ pub(crate) fn find(
     scratch: &mut Scratch,
     spans: &mut Vec<Span>,
 ) -> Reach {
-    let Scratch { tokens, covered, entities, chain, nobody } = scratch;
+    let Scratch { tokens, covered, changed, entities, chain, nobody } = scratch;
     nobody.clear();
     let ticket = ticket.unwrap_or(nobody);
     for span in spans.iter().filter(|span| span.kind == PiiKind::Email) {
         ticket.add_email(text.get(span.start as usize..span.end as usize).unwrap_or_default());
     }
     let mut reach = Reach::default();
+    merge::union(spans, covered);
+    token::tokenize(text, covered, &model.words, tokens);
+    let mut last_case = None;
     for pass in 0..PASSES {
-        merge::union(spans, covered);
-        token::tokenize(text, covered, &model.words, tokens);
         let case = Case::of(tokens);
         chain.prefilter(tokens, case);
         if pass == 0 {
             reach.tokens = tokens.len();
             reach.tagged = chain.windows.iter().map(|w| (w.1 - w.0) as usize).sum();
+        } else if last_case == Some(case) {
+            // What is far from anything new would be judged as before.
+            chain.keep_near(changed);
         }
+        last_case = Some(case);
         entities.clear();
         chain.tag(model, text, tokens, case, entities);
         let before = spans.len();
         for entity in entities.iter() {
             let detector = DETECTORS[usize::from(entity.kind)];
-            let wanted = enabled[detector.kind().index()] && entity.score >= min_score;
-            if !wanted || !evidence::supports(entity, tokens) {
+            if !enabled[detector.kind().index()] || entity.score < min_score {
                 continue;
             }
+            let Some(entity) = evidence::supported(entity, tokens, case) else { continue };
             if entity.kind == tagger::PERSON && entity.to - entity.from <= 4 {
                 tokens[entity.from..entity.to]
                     .iter()
@@ -101,6 +110,15 @@ pub(crate) fn find(
                     .for_each(|t| ticket.add_hash(t.hash));
             }
             spans.push(span(tokens, entity.from, entity.to, detector, entity.score));
+        }
+        if enabled[PiiKind::Person.index()] {
+            signature::find(tokens, |from, to| {
+                let range = (tokens[from].start, tokens[to - 1].end);
+                if !spans[before..].iter().any(|s| s.start <= range.0 && s.end >= range.1) {
+                    tokens[from..to].iter().filter(|t| t.len() > 2).for_each(|t| ticket.add_hash(t.hash));
+                    spans.push(span(tokens, from, to, names::TICKET_NAME, 0.9));
+                }
+            });
         }
         if !ticket.is_empty() && enabled[PiiKind::Person.index()] {
             ticket.find(tokens, |from, to| {
@@ -114,6 +132,8 @@ pub(crate) fn find(
         if spans.len() == before {
             break;
         }
+        merge::union(&spans[before..], covered);
+        token::cover(tokens, covered, changed);
     }
     reach
 }

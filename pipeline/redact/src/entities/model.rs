@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! 8 bytes magic, u32 format version, u32 features version, u64 checksum of all that follows,
-//! u32 rows (log2), u32 slots (log2), 9 × 9 i16 transitions, 9 i16 starts,
-//! slots × u32 words, rows × 9 i8 weights, padding
+//! u32 rows (log2), u32 slots of words (log2), u32 slots of clusters (log2), u32 clusters,
+//! 9 × 9 i16 transitions, 9 i16 starts,
+//! slots × u32 words, slots × u32 numbers of clusters, clusters × u32 paths, rows × 9 i8 weights, padding
 //! ```
 //! All numbers are little-endian. The checksum tells damage, not forgery.
 
 use std::borrow::Cow;
 
+use super::clusters::Clusters;
 use super::features;
 use super::words::Words;
 
@@ -16,8 +18,8 @@ pub(crate) const TAGS: usize = 9;
 /// Rows are read as 16 bytes, of which 9 count; so many bytes stand behind the last row.
 pub(crate) const LANES: usize = 16;
 const MAGIC: &[u8; 8] = b"DSENTITY";
-const FORMAT: u32 = 1;
-const HEAD: usize = 32;
+const FORMAT: u32 = 2;
+const HEAD: usize = 40;
 const TABLES: usize = (TAGS * TAGS + TAGS) * 2;
 /// A larger file is none of ours.
 const MAX_LOG2: u32 = 24;
@@ -49,6 +51,7 @@ pub enum EntityModelError {
 #[derive(Clone)]
 pub struct EntityModel {
     pub(crate) words: Words,
+    pub(crate) clusters: Clusters,
     weights: Cow<'static, [u8]>,
     shift: u32,
     pub(crate) transitions: [[i32; TAGS]; TAGS],
@@ -102,11 +105,18 @@ impl EntityModel {
         let low = u64::from(number(16).ok_or_else(cut)?);
         let checksum = low | u64::from(number(20).ok_or_else(cut)?) << 32;
         let (rows, slots) = (number(24).ok_or_else(cut)?, number(28).ok_or_else(cut)?);
-        if !(1..=MAX_LOG2).contains(&rows) || !(5..=MAX_LOG2).contains(&slots) {
+        let (cluster_slots, paths) = (number(32).ok_or_else(cut)?, number(36).ok_or_else(cut)?);
+        let slots_fit = |slots: &u32| (5..=MAX_LOG2).contains(slots);
+        if !(1..=MAX_LOG2).contains(&rows)
+            || ![slots, cluster_slots].iter().all(slots_fit)
+            || paths >> MAX_LOG2 > 0
+        {
             return Err(cut());
         }
         let words_at = HEAD + TABLES;
-        let weights_at = words_at + (4 << slots);
+        let clusters_at = words_at + (4 << slots);
+        let paths_at = clusters_at + (4 << cluster_slots);
+        let weights_at = paths_at + 4 * paths as usize;
         if bytes.len() != weights_at + (TAGS << rows) + LANES {
             return Err(cut());
         }
@@ -125,9 +135,11 @@ impl EntityModel {
             Cow::Borrowed(all) => Cow::Borrowed(&all[from..to]),
             Cow::Owned(all) => Cow::Owned(all[from..to].to_vec()),
         };
-        let words = Words::new(part(words_at, weights_at)).ok_or_else(cut)?;
+        let words = Words::new(part(words_at, clusters_at)).ok_or_else(cut)?;
+        let clusters =
+            Clusters::new(part(clusters_at, paths_at), &bytes[paths_at..weights_at]).ok_or_else(cut)?;
         let weights = part(weights_at, bytes.len());
-        Ok(Self { words, weights, shift: 32 - rows, transitions, starts, checksum })
+        Ok(Self { words, clusters, weights, shift: 32 - rows, transitions, starts, checksum })
     }
 
     /// The summed weights of all tags for one token.
@@ -149,17 +161,22 @@ impl EntityModel {
     #[cfg(feature = "train")]
     pub(crate) fn write(
         words: &Words,
+        clusters: &Clusters,
         rows: u32,
         weights: &[i8],
         transitions: &[[i16; TAGS]; TAGS],
         starts: &[i16; TAGS],
     ) -> Vec<u8> {
-        let slots = (words.bytes().len() / 4).trailing_zeros();
+        let slots = |table: &[u8]| (table.len() / 4).trailing_zeros();
+        let (numbers, paths) = clusters.bytes();
         let mut body = Vec::new();
-        body.extend(rows.to_le_bytes());
-        body.extend(slots.to_le_bytes());
+        for number in [rows, slots(words.bytes()), slots(numbers), (paths.len() / 4) as u32] {
+            body.extend(number.to_le_bytes());
+        }
         body.extend(transitions.iter().flatten().chain(starts).flat_map(|score| score.to_le_bytes()));
         body.extend(words.bytes());
+        body.extend(numbers);
+        body.extend(paths);
         body.extend(weights.iter().map(|weight| weight.cast_unsigned()));
         body.extend([0; LANES]);
         let mut file = MAGIC.to_vec();

@@ -1,5 +1,6 @@
 //! Which words may be names (the prefilter), and which are (a linear-chain model, decoded by Viterbi).
 
+use super::clusters::Path;
 use super::features::{self, Case};
 use super::model::{EntityModel, TAGS};
 use super::token::{Shape, Token, gap};
@@ -15,6 +16,11 @@ pub(crate) const ADDRESS: u8 = 3;
 const REACH: usize = 2;
 /// Behind a number, where addresses go on.
 const REACH_NUMBER: usize = 3;
+/// Digits of a postal code.
+const LONGEST_CODE: usize = 6;
+/// Nothing that decides about a window lies further from it: features, evidence, and candidates that would join it to
+/// another window.
+const LOCAL: u32 = 12;
 /// Longer entities are cut: it bounds what a decoding can cost, and nobody is called so.
 const LONGEST_WINDOW: usize = 4096;
 
@@ -34,6 +40,7 @@ pub(crate) struct Chain {
     back: Vec<[u8; TAGS]>,
     local: Vec<[i32; TAGS]>,
     tags: Vec<u8>,
+    paths: Vec<Path>,
     pub(crate) windows: Vec<(u32, u32)>,
 }
 
@@ -43,7 +50,11 @@ fn is_candidate(tokens: &[Token], at: usize, case: Case) -> bool {
     let before = |n: usize| at.checked_sub(n).map_or(Token::OUTSIDE, |i| tokens[i]);
     let class = |t: Token| t.value & flag::CLASS_MASK;
     if !token.shape.is_word() {
-        return false;
+        // A house or a postal code beside what is left of an address.
+        let beside = [before(1), before(2), tokens.get(at + 1).copied().unwrap_or(Token::OUTSIDE)];
+        return token.shape.is_number()
+            && token.len() <= LONGEST_CODE
+            && beside.iter().any(|token| token.shape == Shape::COVERED);
     }
     let common = token.has(flag::COMMON | flag::FREQUENT);
     if token.shape != Shape::INITIAL && token.len() > 1 && !token.has(flag::FREQUENT) {
@@ -60,10 +71,11 @@ fn is_candidate(tokens: &[Token], at: usize, case: Case) -> bool {
     }
     match token.shape {
         Shape::LOWER => {
-            !common
-                && token.len() > 2
+            // `jake` and `canada` stand among the common words of some list.
+            let known = token.has(flag::FIRST | flag::COUNTRY) && !token.has(flag::FREQUENT);
+            token.len() > 2
                 && class(token) == 0
-                && (case == Case::Lower || token.value == 0 || token.has(flag::NAME))
+                && (known || (!common && (case == Case::Lower || token.value == 0 || token.has(flag::NAME))))
         }
         Shape::INITIAL => false,
         Shape::UPPER => {
@@ -71,7 +83,16 @@ fn is_candidate(tokens: &[Token], at: usize, case: Case) -> bool {
         }
         _ => {
             let starts = token.gap >= gap::LINE || before(1).shape == Shape::MARK;
-            !common || (!starts && token.has(flag::NAME) && !token.has(flag::FREQUENT))
+            let frequent = token.has(flag::FREQUENT);
+            // `Credit Karma`: common words, but two of them in capitals.
+            let pair = |t: Token| t.shape == Shape::CAPITAL && t.value & flag::CLASS_MASK == 0;
+            let paired = || {
+                (pair(before(1)) && token.gap == gap::SPACE)
+                    || tokens.get(at + 1).is_some_and(|next| pair(*next) && next.gap == gap::SPACE)
+            };
+            !common
+                || (token.has(flag::NAME) && !(starts && frequent))
+                || (!starts && (!frequent || paired()))
         }
     }
 }
@@ -96,6 +117,14 @@ impl Chain {
         }
     }
 
+    /// Leaves out the windows that lie away from all of these places, which are sorted.
+    pub(crate) fn keep_near(&mut self, places: &[u32]) {
+        self.windows.retain(|&(from, to)| {
+            let next = places.partition_point(|&place| place + LOCAL < from);
+            places.get(next).is_some_and(|&place| place < to + LOCAL)
+        });
+    }
+
     /// Appends the entities inside the windows.
     pub(crate) fn tag(
         &mut self,
@@ -105,9 +134,18 @@ impl Chain {
         case: Case,
         found: &mut Vec<Entity>,
     ) {
+        self.paths.clear();
+        self.paths.resize(tokens.len(), 0);
         for window in 0..self.windows.len() {
             let (from, to) = self.windows[window];
             let (mut from, to) = (from as usize, to as usize);
+            // Two more on each side are context of the first and the last.
+            let around = from.saturating_sub(2)..(to + 2).min(tokens.len());
+            for (path, token) in self.paths[around.clone()].iter_mut().zip(&tokens[around]) {
+                if token.shape.is_word() {
+                    *path = model.clusters.get(token.hash);
+                }
+            }
             while from < to {
                 let end = to.min(from + LONGEST_WINDOW);
                 self.decode(model, text, tokens, from, end, case);
@@ -127,7 +165,7 @@ impl Chain {
         to: usize,
         case: Case,
     ) {
-        let Self { best, back, local, tags, .. } = self;
+        let Self { best, back, local, tags, paths, .. } = self;
         best.clear();
         back.clear();
         local.clear();
@@ -138,7 +176,7 @@ impl Chain {
                 scores[0] = 0;
                 scores
             } else {
-                model.scores(&features::of(text, tokens, at, case))
+                model.scores(&features::of(text, tokens, paths, at, case))
             };
             local.push(scores);
             let mut row = [0; TAGS];
@@ -199,8 +237,15 @@ impl Chain {
                 to -= 1;
             }
             if from < to {
-                let score = 1.0 / (1.0 + (-margin).exp());
-                found.push(Entity { from: offset + from, to: offset + to, kind, score: score.max(0.5) });
+                let score = (1.0 / (1.0 + (-margin).exp())).max(0.5);
+                let entity = Entity { from: offset + from, to: offset + to, kind, score };
+                match found.last_mut() {
+                    // A number and a street that touch are one address, though the number alone would show nothing.
+                    Some(last) if kind == ADDRESS && last.kind == ADDRESS && last.to == entity.from => {
+                        *last = Entity { to: entity.to, score: last.score.max(score), ..*last };
+                    }
+                    _ => found.push(entity),
+                }
             }
         }
     }

@@ -73,6 +73,10 @@ impl Token {
         self.value & flags != 0
     }
 
+    pub(crate) fn is_mark(self, mark: u8) -> bool {
+        self.shape == Shape::MARK && self.hash == mark_hash(u32::from(mark))
+    }
+
     pub(crate) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
@@ -91,7 +95,7 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
         {
             covered.next();
             if end as usize > at {
-                tokens.push(cover(at, end as usize, gap));
+                tokens.push(covered_token(at, end as usize, gap));
                 gap = gap::NONE;
                 at = end as usize;
             }
@@ -104,6 +108,9 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
         } else if byte == b'\n' || byte == b'\r' {
             gap = gap.max(gap::LINE);
             at += 1;
+        } else if is_written_break(bytes, at) {
+            gap = gap.max(gap::LINE);
+            at += 2;
         } else if byte.is_ascii_alphanumeric() || byte >= 0x80 {
             let (token, end) = word(text, at, limit, gap, words);
             at = end;
@@ -117,7 +124,7 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
         } else if byte == b'['
             && let Some(end) = mask::end_of(bytes, at)
         {
-            tokens.push(cover(at, end, gap));
+            tokens.push(covered_token(at, end, gap));
             gap = gap::NONE;
             at = end;
         } else {
@@ -128,7 +135,36 @@ pub(crate) fn tokenize(text: &str, covered: &[(u32, u32)], words: &Words, tokens
     }
 }
 
-fn cover(start: usize, end: usize, gap: u8) -> Token {
+/// Makes one covered token of the tokens in each range, as cutting the text anew would, and tells where these are.
+/// Ranges are sorted and disjoint, and begin and end with tokens.
+pub(crate) fn cover(tokens: &mut Vec<Token>, ranges: &[(u32, u32)], places: &mut Vec<u32>) {
+    places.clear();
+    let mut ranges = ranges.iter().copied().peekable();
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(&token) = tokens.get(at) {
+        while ranges.next_if(|range| range.1 <= token.start).is_some() {}
+        at += 1;
+        tokens[kept] = token;
+        if let Some((start, end)) = ranges.next_if(|range| range.0 <= token.start) {
+            tokens[kept] = covered_token(start as usize, end as usize, token.gap);
+            places.push(kept as u32);
+            while tokens.get(at).is_some_and(|token| token.start < end) {
+                at += 1;
+            }
+        }
+        kept += 1;
+    }
+    tokens.truncate(kept);
+}
+
+/// `\n` as two characters, as exports of helpdesks have it. In `C:\new` a small letter follows.
+fn is_written_break(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at..at + 2), Some(b"\\n" | b"\\r" | b"\\t"))
+        && bytes.get(at + 2).is_none_or(|next| !next.is_ascii_lowercase() && !next.is_ascii_digit())
+}
+
+fn covered_token(start: usize, end: usize, gap: u8) -> Token {
     Token { start: start as u32, end: end as u32, hash: 1, value: 0, shape: Shape::COVERED, gap }
 }
 
@@ -140,8 +176,12 @@ fn mark(start: usize, end: usize, code: u32, gap: u8) -> Token {
         Some('–' | '—' | '−') => u32::from(b'-'),
         _ => code,
     };
-    let hash = code.wrapping_mul(0x9E37_79B1);
+    let hash = mark_hash(code);
     Token { start: start as u32, end: end as u32, hash, value: 0, shape: Shape::MARK, gap }
+}
+
+fn mark_hash(code: u32) -> u32 {
+    code.wrapping_mul(0x9E37_79B1)
 }
 
 /// The word at `start`, or the mark if a non-ASCII character is one; nothing for white space.
@@ -248,6 +288,26 @@ mod tests {
                 ("!", Shape::MARK),
             ])
         );
+    }
+
+    #[test]
+    fn covering_tokens_gives_what_cutting_anew_gives() {
+        let text = "Hi Ana-Maria Ruiz,\n12 Main St. in Oslo!";
+        let range = |part: &str| {
+            let at = text.find(part).unwrap() as u32;
+            (at, at + part.len() as u32)
+        };
+        for ranges in
+            [vec![], vec![range("Ana-Maria Ruiz")], vec![range("Hi"), range("12 Main St."), range("Oslo")]]
+        {
+            let (mut tokens, mut anew, mut places) = (Vec::new(), Vec::new(), Vec::new());
+            tokenize(text, &[], &Words::default(), &mut tokens);
+            cover(&mut tokens, &ranges, &mut places);
+            tokenize(text, &ranges, &Words::default(), &mut anew);
+            assert_eq!(format!("{tokens:?}"), format!("{anew:?}"));
+            assert_eq!(places.len(), ranges.len());
+            assert!(places.iter().all(|&at| tokens[at as usize].shape == Shape::COVERED));
+        }
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! Pure: records and predictions come in one by one, a [`Report`] comes out. All offsets are Unicode code points,
 //! as labelled sets count; [`in_code_points`] turns byte spans of a [`Redactor`](crate::Redactor) into them.
 //!
-//! Three measures, since each hides what another shows:
+//! Four measures, since each hides what another shows:
 //! - *exact*: a prediction counts if both ends and the type are right.
 //! - *overlap*: a label is found if a prediction of an accepted type touches it; a prediction is right if it
 //!   touches such a label. Recall counts labels, precision counts predictions.
+//! - *any type*: the same, if a mask of the wrong type is as good: what is hidden is hidden.
 //! - *characters*: what would be masked against what should be, without regard to type. This is what a redactor
 //!   is for.
 //!
@@ -129,6 +130,7 @@ pub struct Evaluation {
     types: Types,
     by_type: Vec<Counts>,
     total: Counts,
+    any_type: Counts,
     characters: Counts,
     confusion: BTreeMap<(Option<usize>, Option<usize>), u64>,
     unknown: BTreeMap<String, u64>,
@@ -155,6 +157,7 @@ impl Evaluation {
             by_type: vec![Counts::default(); types.len()],
             types,
             total: Counts::default(),
+            any_type: Counts::default(),
             characters: Counts::default(),
             confusion: BTreeMap::new(),
             unknown: BTreeMap::new(),
@@ -260,6 +263,8 @@ impl Evaluation {
                 counts.found += u64::from(found);
                 counts.exact += u64::from(exact);
             }
+            self.any_type.labelled += 1;
+            self.any_type.found += u64::from(touched);
             if !found {
                 let longest = if touched { touching.max_by_key(|mark| label.overlap(*mark)) } else { None };
                 note(Some(kind), longest.and_then(|mark| mark.kind), *label);
@@ -283,6 +288,8 @@ impl Evaluation {
                 counts.right += u64::from(right);
                 counts.right_exactly += u64::from(exactly);
             }
+            self.any_type.predicted += 1;
+            self.any_type.right += u64::from(counted);
             if !counted {
                 self.false_marks += 1;
                 note(None, Some(kind), *mark);
@@ -319,6 +326,7 @@ impl Evaluation {
             overall: Overall {
                 records: self.records,
                 spans: self.total.scores(),
+                any_type: self.any_type.scores().overlap,
                 characters: self.characters.scores().overlap,
                 false_marks: self.false_marks,
                 clean_records: self.clean,

@@ -82,6 +82,8 @@ pub struct Overall {
     pub records: u64,
     /// Spans, each as much as any other.
     pub spans: Scores,
+    /// Spans by overlap, without regard to type.
+    pub any_type: Ratios,
     /// Characters, without regard to type.
     pub characters: Ratios,
     /// Predictions that touch no label.

@@ -101,7 +101,8 @@ impl Rules {
     }
 }
 
-fn touches_mask(bytes: &[u8], start: usize, end: usize) -> bool {
+/// Whether any of the range belongs to a mask.
+pub(crate) fn touches_mask(bytes: &[u8], start: usize, end: usize) -> bool {
     mask::holds(bytes, start)
         || memchr::memchr_iter(b'[', &bytes[start..end]).any(|at| mask::starts_at(bytes, start + at))
 }

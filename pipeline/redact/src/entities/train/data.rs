@@ -6,10 +6,13 @@ use super::super::token::Token;
 use super::TrainError;
 
 /// A text, its entities as byte ranges with kinds, and what other detectors cover.
+#[derive(Clone, Default)]
 pub(crate) struct Example {
     pub text: String,
     pub lang: String,
     pub entities: Vec<(u32, u32, u8)>,
+    /// What may be an entity or none: teachers disagree.
+    pub maybe: Vec<(u32, u32, u8)>,
     pub covered: Vec<(u32, u32)>,
     pub group: Option<u64>,
 }
@@ -28,6 +31,27 @@ impl Example {
             }
         }
         tags
+    }
+
+    /// The tags that each token may have, as a bit each; `tags` are those of [`Self::tags`].
+    pub(crate) fn allowed(&self, tokens: &[Token], tags: &[u8]) -> Vec<u16> {
+        let mut allowed: Vec<u16> = tags.iter().map(|tag| 1 << tag).collect();
+        for &(start, end, kind) in &self.maybe {
+            let mut first = true;
+            for (token, allowed) in tokens.iter().zip(&mut allowed) {
+                if token.start >= start && token.end <= end && *allowed == 1 {
+                    *allowed |= 1 << (2 * kind + if first { 1 } else { 2 });
+                    first = false;
+                }
+            }
+        }
+        allowed
+    }
+
+    /// All ranges, to be moved when the text changes.
+    pub(super) fn ranges(&mut self) -> impl Iterator<Item = (&mut u32, &mut u32)> {
+        let entities = self.entities.iter_mut().chain(&mut self.maybe).map(|(start, end, _)| (start, end));
+        entities.chain(self.covered.iter_mut().map(|(start, end)| (start, end)))
     }
 }
 
@@ -54,7 +78,7 @@ pub(super) fn read(name: &str, content: &str) -> Result<Vec<Example>, TrainError
         let row: Value = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
         let text = row["text"].as_str().ok_or_else(|| bad("no `text`".into()))?.to_owned();
         let offsets: Vec<u32> = text.char_indices().map(|c| c.0 as u32).chain([text.len() as u32]).collect();
-        let (mut entities, mut covered) = (Vec::new(), Vec::new());
+        let (mut entities, mut maybe, mut covered) = (Vec::new(), Vec::new(), Vec::new());
         for span in row["spans"].as_array().into_iter().flatten() {
             let at = |field: &str| {
                 let index = span[field].as_u64().and_then(|i| usize::try_from(i).ok());
@@ -66,14 +90,15 @@ pub(super) fn read(name: &str, content: &str) -> Result<Vec<Example>, TrainError
             let label = span["type"].as_str().unwrap_or_default();
             let (start, end) = (at("start")?, at("end")?);
             if let Some(kind) = kind(label) {
-                entities.push((start, end, kind));
+                let sure = span["maybe"].as_bool() != Some(true);
+                (if sure { &mut entities } else { &mut maybe }).push((start, end, kind));
             } else if is_covered(label) {
                 covered.push((start, end));
             }
         }
         covered.sort_unstable();
         let lang = row["lang"].as_str().unwrap_or_default().to_owned();
-        examples.push(Example { text, lang, entities, covered, group: row["template_id"].as_u64() });
+        examples.push(Example { text, lang, entities, maybe, covered, group: row["template_id"].as_u64() });
     }
     Ok(examples)
 }

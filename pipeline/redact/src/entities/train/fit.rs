@@ -3,15 +3,20 @@
 
 use super::super::model::LANES;
 use super::super::tagger::SCALE;
-use super::generate::{Random, recased};
-use super::{Case, Example, TAGS, Token, Words, features, flag, token};
+use super::generate::Random;
+use super::noise::{Slip, slipped};
+use super::{Case, Clusters, Example, TAGS, Token, Words, features, flag, token};
 
-/// Rows of the weight table, as a power of two: 2^18 × 9 bytes are 2.4 MB.
-pub(super) const ROWS: u32 = 18;
+/// Rows of the weight table, as a power of two: 2^19 × 9 bytes are 4.7 MB.
+pub(super) const ROWS: u32 = 19;
 const RATE: f32 = 0.25;
 /// Names lose their gazetteer flags, and words of names their identity, with these chances.
 const FORGET_FLAGS: f64 = 0.35;
 const FORGET_WORD: f64 = 0.5;
+/// Any word loses its cluster with this chance: most words of other languages have none.
+const FORGET_CLUSTER: f64 = 0.15;
+/// How often a text is seen with another letter case.
+const SLIPS: f64 = 0.25;
 
 pub(super) struct Weights {
     pub rows: Vec<i8>,
@@ -41,8 +46,9 @@ fn log_sum(values: &[f32; TAGS]) -> f32 {
 pub(super) fn fit(
     examples: &[Example],
     words: &Words,
+    clusters: &Clusters,
     epochs: usize,
-    bias: f32,
+    bias: [f32; 4],
     random: &mut Random,
 ) -> Weights {
     let shift = 32 - ROWS;
@@ -61,8 +67,9 @@ pub(super) fn fit(
     for example in examples {
         token::tokenize(&example.text, &example.covered, words, &mut tokens);
         let case = Case::of(&tokens);
+        let paths = paths(&tokens, clusters);
         for at in 0..tokens.len() {
-            for feature in features::of(&example.text, &tokens, at, case) {
+            for feature in features::of(&example.text, &tokens, &paths, at, case) {
                 let count = &mut seen[(feature >> 8) as usize];
                 *count = count.saturating_add(1);
             }
@@ -76,15 +83,9 @@ pub(super) fn fit(
         for &i in &order {
             let example = &examples[i];
             let mut changed;
-            let example = if random.chance(0.15) {
-                changed = Example {
-                    text: example.text.clone(),
-                    lang: String::new(),
-                    entities: example.entities.clone(),
-                    covered: example.covered.clone(),
-                    group: None,
-                };
-                recased(&mut changed, random.chance(0.8));
+            let example = if random.chance(SLIPS) {
+                changed = example.clone();
+                slipped(&mut changed, Slip::any(random), random);
                 &changed
             } else {
                 example
@@ -94,27 +95,29 @@ pub(super) fn fit(
                 continue;
             }
             let tags = example.tags(&tokens);
+            let allowed = example.allowed(&tokens, &tags);
+            let mut paths = paths(&tokens, clusters);
+            paths.iter_mut().filter(|_| random.chance(FORGET_CLUSTER)).for_each(|path| *path = 0);
             forget(&mut tokens, &tags, random);
             let case = Case::of(&tokens);
             let rows: Vec<Vec<usize>> = (0..tokens.len())
                 .map(|at| {
-                    let all = features::of(&example.text, &tokens, at, case);
+                    let all = features::of(&example.text, &tokens, &paths, at, case);
                     all.iter()
                         .filter(|f| seen[(**f >> 8) as usize] > 1)
                         .map(|f| (f >> shift) as usize * TAGS)
                         .collect()
                 })
                 .collect();
-            chain.learn(&rows, &tags);
+            chain.learn(&rows, &allowed);
         }
     }
     let small = |w: f32| (w * SCALE).round().clamp(-30_000.0, 30_000.0) as i16;
     let rows = chain.weights.iter().map(|w| (w * SCALE).round().clamp(-127.0, 127.0) as i8).collect();
     const { assert!(LANES >= TAGS) };
-    for row in &mut chain.transitions {
-        row[0] -= bias;
+    for row in chain.transitions.iter_mut().chain([&mut chain.starts]) {
+        row.iter_mut().skip(1).zip(bias.iter().flat_map(|bias| [bias; 2])).for_each(|(to, bias)| *to += bias);
     }
-    chain.starts[0] -= bias;
     Weights {
         rows,
         transitions: chain.transitions.map(|row| row.map(small)),
@@ -141,9 +144,20 @@ fn forget(tokens: &mut [Token], tags: &[u8], random: &mut Random) {
     }
 }
 
+fn paths(tokens: &[Token], clusters: &Clusters) -> Vec<u32> {
+    let path = |token: &Token| if token.shape.is_word() { clusters.get(token.hash) } else { 0 };
+    tokens.iter().map(path).collect()
+}
+
+/// What a chain expects of its tags: of each, and of each pair of neighbours summed up.
+struct Expected {
+    tags: Vec<[f32; TAGS]>,
+    pairs: [[f32; TAGS]; TAGS],
+}
+
 impl Chain {
-    fn learn(&mut self, rows: &[Vec<usize>], tags: &[u8]) {
-        let n = rows.len();
+    /// One step away from what the model expects, towards what it expects among the tags that are allowed.
+    fn learn(&mut self, rows: &[Vec<usize>], allowed: &[u16]) {
         let local: Vec<[f32; TAGS]> = rows
             .iter()
             .map(|features| {
@@ -156,6 +170,44 @@ impl Chain {
                 sums
             })
             .collect();
+        let free = self.expect(&local);
+        let right = if allowed.iter().all(|tags| tags.count_ones() == 1) {
+            known(allowed)
+        } else {
+            let mut bound = local;
+            for (scores, &tags) in bound.iter_mut().zip(allowed) {
+                let barred = |tag: usize| tags & (1 << tag) == 0;
+                scores.iter_mut().enumerate().filter(|(tag, _)| barred(*tag)).for_each(|(_, s)| *s = BARRED);
+            }
+            self.expect(&bound)
+        };
+        for (at, (expected, right)) in free.tags.iter().zip(&right.tags).enumerate() {
+            let gradient: [f32; TAGS] = std::array::from_fn(|tag| expected[tag] - right[tag]);
+            if at == 0 {
+                for tag in 0..TAGS {
+                    step(&mut self.starts[tag], &mut self.start_squares[tag], gradient[tag]);
+                }
+            }
+            if gradient.iter().all(|g| g.abs() < 0.002) {
+                continue;
+            }
+            for &feature in &rows[at] {
+                for (tag, gradient) in gradient.iter().enumerate() {
+                    step(&mut self.weights[feature + tag], &mut self.squares[feature + tag], *gradient);
+                }
+            }
+        }
+        for from in 0..TAGS {
+            for to in 0..TAGS {
+                let gradient = free.pairs[from][to] - right.pairs[from][to];
+                step(&mut self.transitions[from][to], &mut self.transition_squares[from][to], gradient);
+            }
+        }
+    }
+
+    /// By the forward-backward algorithm.
+    fn expect(&self, local: &[[f32; TAGS]]) -> Expected {
+        let n = local.len();
         let mut forward = vec![[0.0_f32; TAGS]; n];
         let mut backward = vec![[0.0_f32; TAGS]; n];
         for tag in 0..TAGS {
@@ -176,42 +228,34 @@ impl Chain {
             }
         }
         let total = log_sum(&forward[n - 1]);
-        let mut transition_gradient = [[0.0_f32; TAGS]; TAGS];
-        for at in 0..n {
-            let gold = usize::from(tags[at]);
-            let mut gradient: [f32; TAGS] =
-                std::array::from_fn(|tag| (forward[at][tag] + backward[at][tag] - total).exp());
-            gradient[gold] -= 1.0;
-            if at == 0 {
-                for tag in 0..TAGS {
-                    step(&mut self.starts[tag], &mut self.start_squares[tag], gradient[tag]);
-                }
-            } else {
-                for (from, row) in transition_gradient.iter_mut().enumerate() {
-                    for (to, cell) in row.iter_mut().enumerate() {
-                        let log = forward[at - 1][from]
-                            + self.transitions[from][to]
-                            + local[at][to]
-                            + backward[at][to];
-                        *cell += (log - total).exp();
-                    }
-                }
-                transition_gradient[usize::from(tags[at - 1])][gold] -= 1.0;
-            }
-            if gradient.iter().all(|g| g.abs() < 0.002) {
-                continue;
-            }
-            for &feature in &rows[at] {
-                for (tag, gradient) in gradient.iter().enumerate() {
-                    step(&mut self.weights[feature + tag], &mut self.squares[feature + tag], *gradient);
+        let mut pairs = [[0.0_f32; TAGS]; TAGS];
+        for at in 1..n {
+            for (from, row) in pairs.iter_mut().enumerate() {
+                for (to, cell) in row.iter_mut().enumerate() {
+                    let log =
+                        forward[at - 1][from] + self.transitions[from][to] + local[at][to] + backward[at][to];
+                    *cell += (log - total).exp();
                 }
             }
         }
-        for from in 0..TAGS {
-            for to in 0..TAGS {
-                let gradient = transition_gradient[from][to];
-                step(&mut self.transitions[from][to], &mut self.transition_squares[from][to], gradient);
-            }
-        }
+        let tags = (0..n)
+            .map(|at| std::array::from_fn(|tag| (forward[at][tag] + backward[at][tag] - total).exp()))
+            .collect();
+        Expected { tags, pairs }
     }
+}
+
+/// A score so low that the tag never comes about.
+const BARRED: f32 = -1e4;
+
+/// The only tags that are allowed, with certainty.
+fn known(allowed: &[u16]) -> Expected {
+    let tag = |allowed: u16| allowed.trailing_zeros() as usize;
+    let mut pairs = [[0.0; TAGS]; TAGS];
+    allowed.windows(2).for_each(|pair| pairs[tag(pair[0])][tag(pair[1])] += 1.0);
+    let tags = allowed
+        .iter()
+        .map(|&allowed| std::array::from_fn(|i| if i == tag(allowed) { 1.0 } else { 0.0 }))
+        .collect();
+    Expected { tags, pairs }
 }

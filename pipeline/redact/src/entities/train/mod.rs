@@ -8,11 +8,15 @@ mod data;
 mod fit;
 mod generate;
 mod measure;
+mod noise;
+mod technical;
+mod values;
 
 pub use measure::Figures;
 
 use std::collections::BTreeMap;
 
+use super::clusters::Clusters;
 use super::features::{self, Case};
 use super::model::{EntityModel, TAGS};
 use super::token::{self, Token};
@@ -37,6 +41,9 @@ pub enum TrainError {
     /// A gazetteer without names.
     #[error("the gazetteer has no list `{0}`, expected lines KIND<tab>LANGUAGE<tab>ENTRY|ENTRY…")]
     Gazetteer(&'static str),
+    /// Clusters that can't be read.
+    #[error("the clusters are no lines PATH<tab>WORD WORD…, with paths of 0 and 1")]
+    Clusters,
     /// What was written can't be read.
     #[error(transparent)]
     Model(#[from] super::EntityModelError),
@@ -47,6 +54,8 @@ pub enum TrainError {
 pub struct Options {
     /// Content of the gazetteer.
     pub gazetteer: String,
+    /// Content of the word clusters.
+    pub clusters: String,
     /// Labelled text: a name and JSON lines with `text`, `lang` and `spans` (code points; `type`).
     pub data: Vec<(String, String)>,
     /// Texts to measure only.
@@ -57,8 +66,8 @@ pub struct Options {
     pub epochs: usize,
     /// Leaves every fifth template (by `template_id`) out of training and measures on it.
     pub hold_out: bool,
-    /// How much more a missed name costs than a false mark, as a shift of log-odds against "no entity".
-    pub bias: f32,
+    /// How much more a missed person, organisation, place and address costs than a false mark, as shifts of log-odds.
+    pub bias: [f32; 4],
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -79,6 +88,7 @@ pub struct Trained {
 /// If a source or the gazetteer can't be used.
 pub fn train(options: &Options) -> Result<Trained, TrainError> {
     let lists = generate::Lists::read(&options.gazetteer)?;
+    let clusters = Clusters::build(&options.clusters).ok_or(TrainError::Clusters)?;
     let mut examples = Vec::new();
     let mut measured: Vec<(String, Vec<Example>)> = Vec::new();
     for (name, text) in &options.data {
@@ -99,8 +109,15 @@ pub fn train(options: &Options) -> Result<Trained, TrainError> {
     measured.push(("generated, same templates and lists".into(), own));
     examples.extend(generated);
     let words = word_table(&lists, &examples);
-    let weights = fit::fit(&examples, &words, options.epochs, options.bias, &mut random);
-    let file = EntityModel::write(&words, fit::ROWS, &weights.rows, &weights.transitions, &weights.starts);
+    let weights = fit::fit(&examples, &words, &clusters, options.epochs, options.bias, &mut random);
+    let file = EntityModel::write(
+        &words,
+        &clusters,
+        fit::ROWS,
+        &weights.rows,
+        &weights.transitions,
+        &weights.starts,
+    );
     let model = EntityModel::from_bytes(file.clone())?;
     let figures: Vec<Figures> =
         measured.iter().map(|(name, examples)| Figures::of(name, &model, examples)).collect();
