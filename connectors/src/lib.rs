@@ -6,7 +6,8 @@
 //! | `kafka` | durable producers and ordered consumers that connectors share |
 //! | `http` | outbound HTTP: limits, retry, circuit breaker |
 //! | `webhook` | the server that helpdesks call |
-//! | `zendesk` | source by webhook, source by poll, write-back |
+//! | `helpdesk` | what the connectors of helpdesks share |
+//! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
@@ -16,6 +17,8 @@ pub mod clickhouse;
 pub mod delivery;
 pub mod erasure;
 pub mod file;
+pub mod freshdesk;
+pub mod helpdesk;
 pub mod http;
 pub mod kafka;
 pub mod webhook;

@@ -3,7 +3,7 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::{delivery, webhook, zendesk};
+use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
@@ -38,8 +38,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         });
     }
     let mut receivers = webhook::Receivers::default();
+    freshdesk::receivers(&process, &mut receivers)?;
     zendesk::receivers(&process, &mut receivers)?;
     let webhooks = webhook::serve(&process, sinks.clone(), receivers).await?;
+    freshdesk::spawn(&process, &sinks, &tasks)?;
     zendesk::spawn(&process, &sinks, &tasks)?;
     let deliveries = delivery::spawn(&process).await?;
     tasks.close();

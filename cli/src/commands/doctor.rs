@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use crate::options::ConfigOptions;
+use deskstream_connectors::freshdesk::client as freshdesk;
+use deskstream_connectors::zendesk::client as zendesk;
 use deskstream_embedded::artifacts::Artifacts;
 use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
 use deskstream_embedded::{ClickHouseEndpoint, Error, Progress, binaries, ports, registry};
@@ -10,6 +12,7 @@ use deskstream_runtime::seal::{KeyWrap, Transit};
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Check what this machine has and what can be reached, one line each.
 ///
@@ -34,6 +37,9 @@ const WANTED_DISK: u64 = 3 << 30;
 
 /// A broker of 512 MiB heap, an engine of up to 2 GiB that seldom takes 500 MiB, and our own processes.
 const WANTED_MEMORY: u64 = 2 << 30;
+
+/// A helpdesk that is there answers well within this, a second try included.
+const HELPDESK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One line of the report.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +106,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         if clickhouse {
             reach_clickhouse(&mut report, &config).await;
         }
+        reach_helpdesks(&mut report, &config).await;
         reach_vault(&mut report, &config).await;
         listeners(&mut report, &config);
     }
@@ -261,6 +268,36 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
     }
 }
 
+/// Asks each helpdesk who we are: that needs its address and valid credentials, and changes nothing.
+async fn reach_helpdesks(report: &mut Report, config: &Config) {
+    deskstream_runtime::install_crypto_provider();
+    for (tenant, account) in &config.tenants {
+        if let Some(config) = &account.zendesk {
+            let asked = async { zendesk::Api::new(tenant, config)?.me().await.map_err(anyhow::Error::from) };
+            helpdesk(report, &format!("Zendesk of {tenant}"), "url, email, api_token", asked).await;
+        }
+        if let Some(config) = &account.freshdesk {
+            let asked =
+                async { freshdesk::Api::new(tenant, config)?.me().await.map_err(anyhow::Error::from) };
+            helpdesk(report, &format!("Freshdesk of {tenant}"), "url, api_key", asked).await;
+        }
+    }
+}
+
+async fn helpdesk(
+    report: &mut Report,
+    what: &str,
+    settings: &str,
+    asked: impl Future<Output = anyhow::Result<String>>,
+) {
+    let fix = format!("check {settings} of the account, and whether this machine may reach it");
+    match tokio::time::timeout(HELPDESK_PATIENCE, asked).await {
+        Ok(Ok(user)) => report.ok(what, format!("answers, and knows us as user {user}")),
+        Ok(Err(error)) => report.problem(what, chain(error.as_ref()), fix),
+        Err(_) => report.problem(what, "no answer in time", fix),
+    }
+}
+
 /// The key management service, where one is described.
 async fn reach_vault(report: &mut Report, config: &Config) {
     let Some(vault) = config.keys.vault.clone() else { return };
@@ -306,7 +343,11 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        // Some errors say their cause themselves.
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text

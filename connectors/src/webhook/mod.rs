@@ -2,13 +2,14 @@
 //!
 //! # One request
 //! Each step only costs what the ones before have earned:
-//! 1. tenant known, else 404
+//! 1. tenant known, else 404; sender's address allowed, where the account says so, else 403
 //! 2. room for it, else 503; body within `http.max_body`, else 413; read within [`BODY_TIMEOUT`], else 408
-//! 3. signature there, right and fresh, else 401
-//! 4. not answered before, else 200 without another event
+//! 3. signature there, right and fresh, else 401; of a helpdesk that signs nothing, the shared secret
+//! 4. not answered before, else 200 without another event (nothing tells unsigned requests apart)
 //! 5. readable, else 400 and the body goes, sealed, to the dead letter
 //! 6. of a type that concerns us and not the echo of our own write-back, else 200
-//! 7. written to `events`: **200 only after the broker's acknowledgement**, else 503 with `Retry-After`
+//! 7. where the request only names a ticket, that ticket read by API, else 503 with `Retry-After`
+//! 8. written to `events`: **200 only after the broker's acknowledgement**, else 503 with `Retry-After`
 //!
 //! Zendesk repeats a delivery for 429 and 503 with a `Retry-After` below 60 s and for timeouts, and gives others
 //! up; so whatever is not the request's own fault is answered by such a 503, well within the sender's 12 s.
@@ -20,7 +21,8 @@ mod metrics;
 mod receiver;
 mod replay;
 mod server;
+mod source;
 mod verdict;
 
-pub use receiver::{Reading, Receiver, SignatureError, Signed, Unreadable};
+pub use receiver::{FetchError, Fetching, Reading, Receiver, SignatureError, Signed, Unreadable};
 pub use server::{BODY_BUDGET_BYTES, BODY_TIMEOUT, Receivers, ServeError, Webhooks, serve};

@@ -1,16 +1,17 @@
 //! The endpoint: connections, routes, and the steps of one request. See the module's contract.
 
 use super::metrics;
-use super::receiver::{Reading, Receiver, SignatureError, Unreadable};
+use super::receiver::{FetchError, Reading, Receiver, SignatureError, Unreadable};
 use super::replay::{Claim, Replays};
+use super::source::{self, Peer};
 use super::verdict::Verdict;
 use crate::kafka::{Refusal, SendError, Sinks};
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Request};
 use axum::response::Response;
 use axum::routing::post;
+use axum::{Extension, Router};
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{Platform, Stage};
@@ -99,6 +100,7 @@ pub async fn serve(process: &Process, sinks: Sinks, receivers: Receivers) -> Res
         sinks,
         receivers,
         max_body: http.max_body.0,
+        trust_forwarded_for: http.trust_forwarded_for,
         in_flight: Semaphore::new(http.max_in_flight),
         budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES.max(2 * http.max_body.0) / UNIT_BYTES)),
         replays: Replays::new(REPLAYS),
@@ -126,12 +128,13 @@ async fn accept(
             () = shutdown.cancelled() => break,
             accepted = async { (place.await, listener.accept().await) } => accepted,
         };
-        let (Ok(place), Ok((stream, _))) = accepted else {
+        let (Ok(place), Ok((stream, peer))) = accepted else {
             // Out of file descriptors, most likely: those in use must first be given back.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        serve_connection(&server, &graceful, stream, router.clone(), place);
+        let router = router.clone().layer(Extension(Peer(peer.ip())));
+        serve_connection(&server, &graceful, stream, router, place);
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
@@ -164,6 +167,7 @@ struct Shared {
     sinks: Sinks,
     receivers: Receivers,
     max_body: usize,
+    trust_forwarded_for: bool,
     in_flight: Semaphore,
     budget: Arc<Semaphore>,
     replays: Replays,
@@ -211,6 +215,9 @@ impl Shared {
     async fn take(&self, tenant: &str, receiver: &dyn Receiver, request: Request<Body>) -> Verdict {
         let Ok(_place) = self.in_flight.try_acquire() else { return Verdict::Busy };
         let (parts, body) = request.into_parts();
+        if !receiver.admits(source::of(&parts, self.trust_forwarded_for)) {
+            return Verdict::ForeignSource;
+        }
         let (_room, body) = match self.read(body).await {
             Ok(read) => read,
             Err(verdict) => return verdict,
@@ -222,11 +229,27 @@ impl Shared {
             Err(SignatureError::Wrong) => return Verdict::BadSignature,
             Err(SignatureError::Stale) => return Verdict::Stale,
         };
-        let turn = match self.replays.claim(signed.mac, signed.fresh_until).await {
-            Claim::First(turn) => turn,
-            Claim::Replay => return Verdict::Replayed,
+        let turn = match signed {
+            None => None,
+            Some(signed) => match self.replays.claim(signed.mac, signed.fresh_until).await {
+                Claim::First(turn) => Some(turn),
+                Claim::Replay => return Verdict::Replayed,
+            },
         };
-        let verdict = match receiver.read(&body, now.as_millisecond()) {
+        let mut reading = receiver.read(&body, now.as_millisecond());
+        let mut body = body;
+        if let Ok(Reading::Named(ticket)) = &reading {
+            reading = match receiver.fetch(ticket, now.as_millisecond()).await {
+                Ok(read) => Ok(read),
+                Err(FetchError::Busy) => return Verdict::Busy,
+                Err(FetchError::Away) => return Verdict::HelpdeskAway,
+                Err(FetchError::Unreadable { why, payload }) => {
+                    body = payload;
+                    Err(why)
+                }
+            };
+        }
+        let verdict = match reading {
             Ok(Reading::Event(mapped)) => {
                 let (event, content) = *mapped;
                 let event_id = event.event_id.clone();
@@ -241,7 +264,7 @@ impl Shared {
                     }
                 }
             }
-            Ok(Reading::Ignored) => Verdict::Ignored,
+            Ok(Reading::Ignored | Reading::Named(_)) => Verdict::Ignored,
             Ok(Reading::OwnUpdate) => Verdict::OwnUpdate,
             Err(why) => {
                 let verdict = if why.reason == "not-json" { Verdict::NotJson } else { Verdict::BadShape };
@@ -250,7 +273,7 @@ impl Shared {
             }
         };
         // What failed for the time being may come again under the same signature.
-        if !matches!(verdict, Verdict::Busy | Verdict::BrokerAway) {
+        if let Some(turn) = turn.filter(|_| !matches!(verdict, Verdict::Busy | Verdict::BrokerAway)) {
             turn.acknowledged(now);
         }
         verdict

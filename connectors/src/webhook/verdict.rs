@@ -11,6 +11,8 @@ pub(super) enum Verdict {
     Ignored,
     OwnUpdate,
     UnknownTenant,
+    /// Not from an address that the account allows.
+    ForeignSource,
     TooLarge,
     Unsigned,
     BadSignature,
@@ -24,6 +26,8 @@ pub(super) enum Verdict {
     Busy,
     /// The broker did not acknowledge.
     BrokerAway,
+    /// The helpdesk does not give the ticket that the request names.
+    HelpdeskAway,
 }
 
 impl Verdict {
@@ -35,6 +39,7 @@ impl Verdict {
             Self::Ignored => "ignored",
             Self::OwnUpdate => "own_update",
             Self::UnknownTenant => "unknown_tenant",
+            Self::ForeignSource => "foreign_source",
             Self::TooLarge => "too_large",
             Self::Unsigned => "unsigned",
             Self::BadSignature => "bad_signature",
@@ -46,6 +51,7 @@ impl Verdict {
             Self::BodyBroken => "body_broken",
             Self::Busy => "busy",
             Self::BrokerAway => "broker_away",
+            Self::HelpdeskAway => "helpdesk_away",
         }
     }
 
@@ -53,11 +59,12 @@ impl Verdict {
         match self {
             Self::Accepted | Self::Replayed | Self::Ignored | Self::OwnUpdate => StatusCode::OK,
             Self::UnknownTenant => StatusCode::NOT_FOUND,
+            Self::ForeignSource => StatusCode::FORBIDDEN,
             Self::TooLarge | Self::Unprocessable => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsigned | Self::BadSignature | Self::Stale => StatusCode::UNAUTHORIZED,
             Self::NotJson | Self::BadShape | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Busy | Self::BrokerAway => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::BrokerAway | Self::HelpdeskAway => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -66,7 +73,7 @@ impl Verdict {
     pub(super) fn retry_after(self, spread: f64) -> Option<u64> {
         let (from, to) = match self {
             Self::Busy => (1.0, 6.0),
-            Self::BrokerAway => (5.0, 45.0),
+            Self::BrokerAway | Self::HelpdeskAway => (5.0, 45.0),
             _ => return None,
         };
         Some((from + (to - from) * spread.clamp(0.0, 1.0)) as u64)
@@ -96,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_sender_is_told_to_come_back_within_a_minute() {
-        for verdict in [Verdict::Busy, Verdict::BrokerAway] {
+        for verdict in [Verdict::Busy, Verdict::BrokerAway, Verdict::HelpdeskAway] {
             for spread in [0.0, 0.5, 1.0, 7.0] {
                 let seconds = verdict.retry_after(spread).unwrap();
                 assert!((1..60).contains(&seconds), "{seconds}");

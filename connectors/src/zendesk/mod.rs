@@ -8,8 +8,10 @@
 //! | `receive` | the account at the webhook server |
 //! | `client` | the part of the REST API that we use |
 //! | `poll` | incremental export with a durable cursor |
-//! | `tags`, `note`, `decide` | what a write-back writes: pure |
+//! | `decide` | what a write-back writes: pure |
 //! | `write_back` | when and how often it is written |
+//!
+//! What other helpdesks need, too, is in [`crate::helpdesk`].
 //!
 //! Each tenant has tasks, a consumer group, rate limits and a circuit breaker of its own, so that a slow or
 //! broken account holds up no other. Two processes may serve the same tenant: commands are shared out by
@@ -19,16 +21,14 @@ pub mod client;
 pub mod decide;
 pub mod decode;
 pub mod map;
-mod metrics;
-pub mod note;
 mod poll;
 mod receive;
-mod recent;
-pub mod tags;
 pub mod verify;
 mod write_back;
 
-pub use poll::{PollError, Polled, Poller};
+pub use crate::helpdesk::intake::{PollError, Polled};
+pub use crate::helpdesk::{note, tags};
+pub use poll::Poller;
 pub use receive::ZendeskReceiver;
 pub use write_back::WriteBack;
 

@@ -64,8 +64,13 @@ impl Receiver for ZendeskReceiver {
         Platform::Zendesk
     }
 
-    fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Signed, SignatureError> {
-        self.verifier.verify(headers, body, now)
+    fn verify(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Signed>, SignatureError> {
+        self.verifier.verify(headers, body, now).map(Some)
     }
 
     fn read(&self, body: &[u8], received_at: i64) -> Result<Reading, Unreadable> {

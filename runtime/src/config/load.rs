@@ -147,6 +147,37 @@ mod tests {
     }
 
     #[test]
+    fn a_freshdesk_account_that_would_not_do_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, value: &str| {
+            std::fs::write(dir.path().join(name), value).unwrap();
+            format!("file:{}", dir.path().join(name).display())
+        };
+        let (short, long) = (write("short", "hunter2"), write("long", "0123456789abcdef"));
+        let account = |url: &str, secret: &str, more: &str| {
+            load_text(&format!(
+                "[tenants.acme.freshdesk]\nurl = \"{url}\"\napi_key = \"{long}\"\nwebhook_secret = \"{secret}\"\n{more}"
+            ))
+        };
+        let good = "https://acme.freshdesk.com";
+        let config =
+            account(good, &long, "webhook_sources = [\"10.0.0.0/8\"]\nunset_priority = \"low\"\n").unwrap();
+        let freshdesk = config.tenants["acme"].freshdesk.as_ref().unwrap();
+        assert!(freshdesk.webhook_sources[0].contains("10.9.9.9".parse().unwrap()));
+        for (url, secret, more, told) in [
+            ("http://acme.freshdesk.com", &long, "", "tenants.acme.freshdesk.url: is not https"),
+            ("https://acme.freshdesk.com/api/v2", &long, "", "tenants.acme.freshdesk.url: has a path"),
+            (good, &short, "", "tenants.acme.freshdesk.webhook_secret: has fewer than 16 characters"),
+            (good, &"env:NO_SUCH_VARIABLE_HERE".to_owned(), "", "tenants.acme.freshdesk.webhook_secret: "),
+            (good, &long, "webhook_sources = [\"10.0.0.0/33\"]\n", "is no network"),
+        ] {
+            let error = account(url, secret, more).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
     fn every_problem_is_told_at_once() {
         let error = load_text("[kafka]\npartitions = 0\nreplication = 0\n").unwrap_err();
         assert_eq!(error.problems.len(), 2, "{error}");

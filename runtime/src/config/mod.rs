@@ -4,11 +4,13 @@
 
 mod channels;
 mod load;
+mod network;
 mod secret;
 mod validate;
 
 pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
 pub use load::{ConfigError, Overrides, load};
+pub use network::Network;
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;
 
@@ -151,6 +153,7 @@ pub struct HttpConfig {
     #[serde(with = "humantime_serde")]
     pub signature_window: Duration,
     pub max_in_flight: usize,
+    pub trust_forwarded_for: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -211,6 +214,7 @@ pub enum PriorityPolicy {
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct TenantConfig {
     pub zendesk: Option<ZendeskConfig>,
+    pub freshdesk: Option<FreshdeskConfig>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -237,6 +241,52 @@ fn requests_per_minute() -> NonZeroU32 {
 /// Zendesk's limit of "Update Ticket" for an account without the High Volume add-on, whatever its plan.
 fn updates_per_minute() -> NonZeroU32 {
     const { NonZeroU32::new(100).unwrap() }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct FreshdeskConfig {
+    pub url: Url,
+    pub api_key: Secret,
+    pub webhook_secret: Secret,
+    #[serde(default)]
+    pub webhook_sources: Vec<Network>,
+    #[serde(default, with = "humantime_serde::option")]
+    pub poll: Option<Duration>,
+    pub unset_priority: Option<FreshdeskPriority>,
+    #[serde(default = "freshdesk_requests_per_minute")]
+    pub requests_per_minute: NonZeroU32,
+    #[serde(default = "freshdesk_updates_per_minute")]
+    pub updates_per_minute: NonZeroU32,
+    #[serde(default = "freshdesk_lists_per_minute")]
+    pub lists_per_minute: NonZeroU32,
+}
+
+/// A priority in Freshdesk's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names are the helpdesk's own terms")]
+pub enum FreshdeskPriority {
+    Low,
+    Medium,
+    High,
+    Urgent,
+}
+
+/// The limit of all requests of Freshdesk's smallest paid plan with an API (Growth).
+fn freshdesk_requests_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(200).unwrap() }
+}
+
+/// That plan's limit of ticket updates.
+fn freshdesk_updates_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(80).unwrap() }
+}
+
+/// That plan's limit of ticket lists.
+fn freshdesk_lists_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(20).unwrap() }
 }
 
 /// A size such as `16 MiB`, or a plain number of bytes.

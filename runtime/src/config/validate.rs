@@ -1,9 +1,13 @@
 //! What types can't say: ranges, relations between settings, secrets that can be read.
 
-use super::{Config, KeysConfig, Kms, Secret};
+use super::{Config, FreshdeskConfig, KeysConfig, Kms, Secret};
+use secrecy::ExposeSecret;
 use std::fmt;
 use std::time::Duration;
 use url::Url;
+
+/// A shared secret that is shorter can be guessed.
+const LEAST_SHARED_SECRET: usize = 16;
 
 /// One thing wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,12 +126,10 @@ pub fn problems(config: &Config) -> Vec<Problem> {
             "use up to 63 lower-case letters, digits and dashes",
         );
         if let Some(zendesk) = &tenant.zendesk {
-            check.that(
-                zendesk.url.scheme() == "https" || is_loopback(&zendesk.url),
-                &format!("tenants.{id}.zendesk.url"),
-                "is not https",
-                "credentials travel with every request: use https",
-            );
+            check.https(&format!("tenants.{id}.zendesk.url"), &zendesk.url);
+        }
+        if let Some(freshdesk) = &tenant.freshdesk {
+            check.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
         }
     }
     check.0
@@ -149,6 +151,29 @@ impl Check {
                 fix: fix.to_owned(),
             });
         }
+    }
+
+    fn https(&mut self, field: &str, url: &Url) {
+        let fix = "credentials travel with every request: use https";
+        self.that(url.scheme() == "https" || is_loopback(url), field, "is not https", fix);
+    }
+
+    fn freshdesk(&mut self, field: &str, account: &FreshdeskConfig) {
+        self.https(&format!("{field}.url"), &account.url);
+        self.that(
+            matches!(account.url.path(), "" | "/"),
+            &format!("{field}.url"),
+            "has a path",
+            "give the account's address alone, e.g. \"https://acme.freshdesk.com\"",
+        );
+        let secret = account.webhook_secret.expose();
+        self.that(
+            // One that can't be read has its own message.
+            secret.expose_secret().is_empty() || secret.expose_secret().len() >= LEAST_SHARED_SECRET,
+            &format!("{field}.webhook_secret"),
+            "has fewer than 16 characters",
+            "it is all that authenticates a webhook: make one by `openssl rand -hex 32`",
+        );
     }
 
     pub(super) fn secret(&mut self, field: &str, secret: &Secret) {
@@ -215,6 +240,10 @@ impl Check {
             if let Some(zendesk) = &tenant.zendesk {
                 self.secret(&format!("tenants.{id}.zendesk.api_token"), &zendesk.api_token);
                 self.secret(&format!("tenants.{id}.zendesk.webhook_secret"), &zendesk.webhook_secret);
+            }
+            if let Some(freshdesk) = &tenant.freshdesk {
+                self.secret(&format!("tenants.{id}.freshdesk.api_key"), &freshdesk.api_key);
+                self.secret(&format!("tenants.{id}.freshdesk.webhook_secret"), &freshdesk.webhook_secret);
             }
         }
     }

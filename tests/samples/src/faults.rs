@@ -44,7 +44,7 @@ pub enum Fault {
     DropAfter,
     /// Applies the request, then sends only half of its answer's body, as valid HTTP.
     Malformed,
-    /// Zendesk only: an agent edits the ticket that the request names, just before the request is applied,
+    /// Helpdesks only: an agent edits the ticket that the request names, just before the request is applied,
     /// hence between a client's read and its write.
     AgentEdit {
         /// What the agent does.

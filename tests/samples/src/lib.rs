@@ -7,6 +7,8 @@
 //! - [`Zendesk`]: tickets, comments, audits, tags, jobs, search, incremental export, webhook management with
 //!   signing secrets, rate limits, and a sender that delivers signed event webhooks (with losses,
 //!   duplicates and disorder on demand).
+//! - [`Freshdesk`]: tickets, notes and replies, lists by `updated_since`, rate limits in credits, and the unsigned webhook
+//!   of an automation rule.
 //! - [`PagerDuty`]: Events API v2 with its dedup rules and incident history.
 //! - [`Slack`]: an incoming webhook with block limits and its message rate.
 //! - [`Alertmanager`]: API v2 as clients use it, with its short memory.
@@ -21,6 +23,7 @@ pub mod alertmanager;
 pub mod clock;
 mod control;
 pub mod faults;
+pub mod freshdesk;
 mod http_server;
 mod ids;
 pub mod pagerduty;
@@ -32,6 +35,7 @@ pub mod zendesk;
 
 pub use alertmanager::Alertmanager;
 pub use clock::Clock;
+pub use freshdesk::Freshdesk;
 pub use pagerduty::PagerDuty;
 pub use receiver::Receiver;
 pub use serve::{AllStats, PortFile, Samples, ServeError, ServeOptions, TenantPorts, serve};

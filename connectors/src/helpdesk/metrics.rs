@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 const ONCE: &str = "a metric is registered once, under a valid name";
 
-pub(super) static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub(crate) static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "deskstream_write_back_commands_total",
         "Write-back commands by how they ended: applied, already_applied, skipped, rejected, failed, repeated",
@@ -17,7 +17,7 @@ pub(super) static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
-pub(super) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
+pub(crate) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
     register_histogram_vec!(
         histogram_opts!(
             "deskstream_write_back_latency_seconds",
@@ -29,25 +29,25 @@ pub(super) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
-pub(super) static INCIDENTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub(crate) static INCIDENTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "deskstream_write_back_incidents_total",
-        "What write-backs met: conflict, uncertain (looked before writing again), repaired (gave an agent's edit back), later, refused_account",
+        "What write-backs met: conflict, uncertain (looked before writing again), repaired (gave an agent's edit back), altered (the helpdesk kept something else), later, refused_account",
         &["tenant", "kind"]
     )
     .expect(ONCE)
 });
 
-pub(super) static POLLED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub(crate) static POLLED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "deskstream_poll_tickets_total",
-        "Tickets found by polling: taken, repeated, deleted, dead_letter",
+        "Tickets found by polling: taken, repeated, deleted, dead_letter; unlisted: seconds with more changes than are listed",
         &["tenant", "result"]
     )
     .expect(ONCE)
 });
 
-pub(super) static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub(crate) static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "deskstream_poll_rounds_total",
         "Polls by result: done, failed",
@@ -56,7 +56,7 @@ pub(super) static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
-pub(super) static POLLED_AT: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+pub(crate) static POLLED_AT: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!(
         "deskstream_poll_last_success_timestamp_seconds",
         "Unix time of the last poll that reached the end of the export",

@@ -2,10 +2,11 @@
 
 use deskstream_connectors::kafka::Sinks;
 use deskstream_connectors::webhook::{self, Receivers};
-use deskstream_connectors::zendesk;
+use deskstream_connectors::{freshdesk, zendesk};
 use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{self, Config};
+use deskstream_samples::freshdesk::{self as sample, Freshdesk};
 use deskstream_samples::zendesk::{Limits, NewTicket, Options, Zendesk};
 use deskstream_schemas::{
     Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent,
@@ -22,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub const TENANT: &str = "acme";
+/// The tenant with the sample Freshdesk.
+pub const FRESH: &str = "fresh";
 pub const SECRET: &str = "a-webhook-secret-of-the-tests";
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -72,11 +75,12 @@ pub fn ample() -> Limits {
     Limits { exports_per_minute: None, updates_per_ticket: None, ..Limits::raised(100_000, 100_000) }
 }
 
-/// A connector process with a sample Zendesk as the account of [`TENANT`].
+/// A connector process with a sample Zendesk as the account of [`TENANT`], and a sample Freshdesk as that of [`FRESH`].
 pub struct World {
     pub process: Process,
     pub sinks: Sinks,
     pub zendesk: Arc<Zendesk>,
+    pub freshdesk: Arc<Freshdesk>,
     pub tasks: TaskTracker,
     pub backbone: Backbone,
     overrides: Vec<(String, String)>,
@@ -93,31 +97,46 @@ impl World {
     }
 
     pub async fn with(backbone: Backbone, options: Options, overrides: &[(&str, &str)]) -> Self {
+        Self::with_samples(backbone, options, sample::Options::default(), overrides).await
+    }
+
+    pub async fn with_freshdesk(options: sample::Options, overrides: &[(&str, &str)]) -> Self {
+        let zendesk = Options { limits: ample(), ..Options::default() };
+        Self::with_samples(shared(), zendesk, options, overrides).await
+    }
+
+    async fn with_samples(
+        backbone: Backbone,
+        options: Options,
+        fresh: sample::Options,
+        overrides: &[(&str, &str)],
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let zendesk = Arc::new(Zendesk::start(options).await.unwrap());
+        let freshdesk = Arc::new(Freshdesk::start(fresh).await.unwrap());
         let prefix = format!("t{}.", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut all = vec![("kafka.topic_prefix".to_owned(), prefix)];
         all.extend(overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Self::start(backbone, zendesk, all, Arc::new(TempDir::new().unwrap())).await
+        Self::start(backbone, (zendesk, freshdesk), all, Arc::new(TempDir::new().unwrap())).await
     }
 
     async fn start(
         backbone: Backbone,
-        zendesk: Arc<Zendesk>,
+        (zendesk, freshdesk): (Arc<Zendesk>, Arc<Freshdesk>),
         overrides: Vec<(String, String)>,
         secrets: Arc<TempDir>,
     ) -> Self {
-        let config = configuration(&backbone, &zendesk, &overrides, &secrets);
+        let config = configuration(&backbone, (&zendesk, &freshdesk), &overrides, &secrets);
         let process = Process::start(Arc::new(config), CancellationToken::new()).await.unwrap();
         let sinks = Sinks::start(&process, "test").await.unwrap();
-        Self { process, sinks, zendesk, tasks: TaskTracker::new(), backbone, overrides, secrets }
+        Self { process, sinks, zendesk, freshdesk, tasks: TaskTracker::new(), backbone, overrides, secrets }
     }
 
     /// Ends the process, as an orderly stop would, and starts another in its place.
     pub async fn restarted(self) -> Self {
         self.stop().await;
-        let (backbone, zendesk) = (self.backbone.clone(), Arc::clone(&self.zendesk));
-        Self::start(backbone, zendesk, self.overrides.clone(), Arc::clone(&self.secrets)).await
+        let samples = (Arc::clone(&self.zendesk), Arc::clone(&self.freshdesk));
+        Self::start(self.backbone.clone(), samples, self.overrides.clone(), Arc::clone(&self.secrets)).await
     }
 
     pub async fn stop(&self) {
@@ -129,6 +148,7 @@ impl World {
     pub async fn serve(&self) -> SocketAddr {
         let mut receivers = Receivers::default();
         zendesk::receivers(&self.process, &mut receivers).unwrap();
+        freshdesk::receivers(&self.process, &mut receivers).unwrap();
         let served = webhook::serve(&self.process, self.sinks.clone(), receivers).await.unwrap();
         self.tasks.spawn(async move { served.ended.await.unwrap() });
         served.address
@@ -136,6 +156,10 @@ impl World {
 
     pub fn connect(&self) {
         zendesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
+    }
+
+    pub fn connect_freshdesk(&self) {
+        freshdesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
     }
 
     /// The first `count` records of a topic, in the order of their partitions.
@@ -202,6 +226,17 @@ impl World {
         }
     }
 
+    pub fn fresh_ticket(&self, tags: &[&str]) -> u64 {
+        self.freshdesk.create_ticket(sample::NewTicket {
+            subject: "Charged twice".into(),
+            description: "<div>Please refund <b>one</b> of the two payments.</div>".into(),
+            requester_name: "Sam Sample".into(),
+            requester_email: "sam@customer.example".into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..sample::NewTicket::default()
+        })
+    }
+
     pub fn tags(&self, ticket: u64) -> Vec<String> {
         self.zendesk.ticket(ticket).unwrap().tags.into_iter().collect()
     }
@@ -215,7 +250,7 @@ impl Drop for World {
 
 fn configuration(
     backbone: &Backbone,
-    zendesk: &Zendesk,
+    (zendesk, freshdesk): (&Zendesk, &Freshdesk),
     overrides: &[(String, String)],
     secrets: &TempDir,
 ) -> Config {
@@ -226,6 +261,7 @@ fn configuration(
         format!("file:{}", path.display())
     };
     let master = write("master", &base64::engine::general_purpose::STANDARD.encode([7u8; 32]));
+    let key = write("key", &freshdesk.options().api_key);
     let (token, secret) = (write("token", &zendesk.options().api_token), write("webhook", SECRET));
     let text = format!(
         r#"
@@ -243,11 +279,17 @@ fn configuration(
         email = "{}"
         api_token = "{token}"
         webhook_secret = "{secret}"
+        [tenants.{FRESH}.freshdesk]
+        url = "{}"
+        api_key = "{key}"
+        webhook_secret = "{secret}"
+        unset_priority = "low"
         "#,
         backbone.bootstrap,
         backbone.registry,
         zendesk.url(),
         zendesk.options().email,
+        freshdesk.url(),
     );
     let path = secrets.path().join("deskstream.toml");
     std::fs::write(&path, text).unwrap();
@@ -261,6 +303,12 @@ fn configuration(
             "write_back.dry_run" => config.write_back.dry_run = value.parse().unwrap(),
             "requests_per_minute" => zendesk_of(&mut config).requests_per_minute = value.parse().unwrap(),
             "updates_per_minute" => zendesk_of(&mut config).updates_per_minute = value.parse().unwrap(),
+            "http.trust_forwarded_for" => config.http.trust_forwarded_for = value.parse().unwrap(),
+            "webhook_sources" => {
+                let networks =
+                    value.split(',').map(|network| serde_json::from_value(network.into()).unwrap());
+                freshdesk_of(&mut config).webhook_sources = networks.collect();
+            }
             "write_back.note" => config.write_back.note = value.parse().unwrap(),
             other => panic!("no override for {other}"),
         }
@@ -272,6 +320,10 @@ fn configuration(
 
 fn zendesk_of(config: &mut Config) -> &mut config::ZendeskConfig {
     config.tenants.get_mut(TENANT).unwrap().zendesk.as_mut().unwrap()
+}
+
+fn freshdesk_of(config: &mut Config) -> &mut config::FreshdeskConfig {
+    config.tenants.get_mut(FRESH).unwrap().freshdesk.as_mut().unwrap()
 }
 
 fn payloads(config: &config::KafkaConfig, topic: &str) -> Vec<Vec<u8>> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Begins every note of ours.
 const MARK: &str = "{\"deskstream_command\"";
 
-/// Zendesk takes comments of 64 KiB; agents read them, so ours stay far below.
+/// Zendesk takes comments of 64 KiB, Freshdesk tells no limit; agents read them, so ours stay far below.
 const MAX_BYTES: usize = 16 * 1024;
 
 #[derive(Serialize)]

@@ -5,19 +5,19 @@ use std::hash::Hash;
 
 /// Remembers the latest `capacity` values.
 #[derive(Debug)]
-pub(super) struct Recent<T> {
+pub(crate) struct Recent<T> {
     capacity: usize,
     known: HashSet<T>,
     order: VecDeque<T>,
 }
 
 impl<T: Eq + Hash + Clone> Recent<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity: capacity.max(1), known: HashSet::new(), order: VecDeque::new() }
     }
 
     /// Remembers a value; false if it was known.
-    pub(super) fn insert(&mut self, value: T) -> bool {
+    pub(crate) fn insert(&mut self, value: T) -> bool {
         if !self.known.insert(value.clone()) {
             return false;
         }
@@ -30,7 +30,7 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         true
     }
 
-    pub(super) fn contains(&self, value: &T) -> bool {
+    pub(crate) fn contains(&self, value: &T) -> bool {
         self.known.contains(value)
     }
 }

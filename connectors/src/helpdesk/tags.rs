@@ -42,7 +42,8 @@ pub fn undone(read: &[String], replaced: &[String], prefix: &str) -> Option<Undo
     (!undone.removed.is_empty() || !undone.revived.is_empty()).then_some(undone)
 }
 
-/// Zendesk's tags are lower case and hold no spaces; what it would change on its own would never compare equal.
+/// Zendesk's tags are lower case and hold no spaces, Freshdesk's no commas; what a helpdesk would change on its own
+/// would never compare equal.
 fn clean(tag: &str) -> String {
     tag.chars().map(|c| if c.is_whitespace() || c == ',' { '_' } else { c.to_ascii_lowercase() }).collect()
 }

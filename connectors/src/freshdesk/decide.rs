@@ -1,0 +1,159 @@
+//! What to write to a ticket: a pure function of command, ticket and policy.
+
+use super::client::{TicketState, Update};
+use super::map;
+use crate::helpdesk::{note, tags};
+use deskstream_runtime::config::{FreshdeskPriority, PriorityPolicy, WriteBackConfig};
+use deskstream_schemas::Command;
+
+/// Freshdesk refuses the whole update for one longer tag.
+const MAX_TAG_CHARS: usize = 32;
+
+const CLOSED: u64 = 5;
+
+/// What to do about a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Write this: first the fields, if any, then the note, if there is one.
+    Write {
+        /// Tags and priority, as far as they change.
+        update: Option<Update>,
+        /// Text of the note.
+        note: Option<String>,
+    },
+    /// The ticket is already as it shall be, and there is no note to add.
+    Nothing,
+    /// Leave it, for this reason.
+    Leave(&'static str),
+}
+
+/// Decides. `unset` is the priority that means that nobody has set one.
+pub fn decide(
+    command: &Command,
+    ticket: &TicketState,
+    policy: &WriteBackConfig,
+    unset: Option<FreshdeskPriority>,
+) -> Decision {
+    if ticket.deleted || ticket.spam {
+        return Decision::Leave("the ticket is deleted or spam");
+    }
+    if ticket.status == CLOSED {
+        return Decision::Leave("the ticket is closed");
+    }
+    let wanted: Vec<String> =
+        command.tags.iter().map(|tag| tag.chars().take(MAX_TAG_CHARS).collect()).collect();
+    let merged = tags::merge(&ticket.tags, &command.tag_prefix, &wanted);
+    let update = Update {
+        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
+        priority: priority(command, ticket, policy, unset),
+    };
+    let update = (update != Update::default()).then_some(update);
+    let analysis = command.note.as_deref().filter(|_| policy.note);
+    let note = analysis.map(|analysis| note::text(&command.command_id, command.version, analysis));
+    match (update, note) {
+        (None, None) => Decision::Nothing,
+        (update, note) => Decision::Write { update, note },
+    }
+}
+
+/// Freshdesk gives every ticket a priority, so only the account knows which one means that nobody has set it.
+fn priority(
+    command: &Command,
+    ticket: &TicketState,
+    policy: &WriteBackConfig,
+    unset: Option<FreshdeskPriority>,
+) -> Option<u64> {
+    if policy.priority == PriorityPolicy::Never || map::code(map::known(unset?)) != ticket.priority {
+        return None;
+    }
+    command.priority.map(map::code).filter(|code| *code != ticket.priority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deskstream_schemas::{Platform, Priority};
+
+    fn command() -> Command {
+        Command {
+            command_id: "c-1".into(),
+            tenant: "acme".into(),
+            platform: Platform::Freshdesk,
+            ticket_id: "17".into(),
+            event_id: "e-1".into(),
+            version: 42,
+            issued_at: 1,
+            received_at: 1,
+            tag_prefix: "ds_".into(),
+            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
+            note: Some(r#"{"urgency":"high"}"#.into()),
+            priority: Some(Priority::High),
+        }
+    }
+
+    fn ticket() -> TicketState {
+        TicketState {
+            tags: vec!["VIP customer".into(), "ds_urgency_low".into()],
+            priority: 1,
+            status: 2,
+            updated_at: "2026-11-23T12:00:00Z".into(),
+            ..TicketState::default()
+        }
+    }
+
+    fn policy() -> WriteBackConfig {
+        WriteBackConfig {
+            enabled: true,
+            dry_run: false,
+            tag_prefix: "ds_".into(),
+            priority: PriorityPolicy::IfUnset,
+            note: true,
+        }
+    }
+
+    fn update(command: &Command, ticket: &TicketState, unset: Option<FreshdeskPriority>) -> Option<Update> {
+        match decide(command, ticket, &policy(), unset) {
+            Decision::Write { update, .. } => update,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_our_own_tags_are_replaced() {
+        let written = update(&command(), &ticket(), None).unwrap();
+        assert_eq!(written.tags.unwrap(), ["VIP customer", "ds_cause_refund", "ds_urgency_high"]);
+        let long = Command { tags: vec![format!("ds_{}", "x".repeat(40))], ..command() };
+        let written = update(&long, &ticket(), None).unwrap().tags.unwrap();
+        assert!(written.iter().all(|tag| tag.chars().count() <= MAX_TAG_CHARS), "{written:?}");
+    }
+
+    #[test]
+    fn a_priority_is_set_only_where_the_account_says_that_it_means_none() {
+        let low = Some(FreshdeskPriority::Low);
+        assert_eq!(update(&command(), &ticket(), low).unwrap().priority, Some(3));
+        assert_eq!(update(&command(), &ticket(), None).unwrap().priority, None);
+        for set in [2, 3, 4] {
+            let ticket = TicketState { priority: set, ..ticket() };
+            assert_eq!(update(&command(), &ticket, low).unwrap().priority, None);
+        }
+    }
+
+    #[test]
+    fn what_is_closed_deleted_or_spam_is_left_alone() {
+        for ticket in [
+            TicketState { status: CLOSED, ..ticket() },
+            TicketState { deleted: true, ..ticket() },
+            TicketState { spam: true, ..ticket() },
+        ] {
+            assert!(matches!(decide(&command(), &ticket, &policy(), None), Decision::Leave(_)));
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_shall_be_is_not_written() {
+        let done = TicketState { tags: tags::merge(&ticket().tags, "ds_", &command().tags), ..ticket() };
+        assert_eq!(update(&command(), &done, None), None, "the note alone");
+        let quiet = WriteBackConfig { note: false, ..policy() };
+        assert_eq!(decide(&command(), &done, &quiet, None), Decision::Nothing);
+    }
+}

@@ -1,0 +1,23 @@
+//! The connectors of helpdesks against a real Kafka, a real registry and the sample helpdesks, over real HTTP.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[path = "helpdesks/feed.rs"]
+mod feed;
+#[path = "helpdesks/freshdesk_poll.rs"]
+mod freshdesk_poll;
+#[path = "helpdesks/freshdesk_webhook.rs"]
+mod freshdesk_webhook;
+#[path = "helpdesks/freshdesk_write_back.rs"]
+mod freshdesk_write_back;
+#[path = "helpdesks/http.rs"]
+mod http;
+#[path = "helpdesks/import.rs"]
+mod import;
+#[path = "helpdesks/support.rs"]
+mod support;
+#[path = "helpdesks/zendesk_poll.rs"]
+mod zendesk_poll;
+#[path = "helpdesks/zendesk_webhook.rs"]
+mod zendesk_webhook;
+#[path = "helpdesks/zendesk_write_back.rs"]
+mod zendesk_write_back;
