@@ -90,12 +90,15 @@ impl Keyed {
             if i > 0 {
                 out.push('-');
             }
-            let bits = u16::from_be_bytes([pair[0], pair[1]]);
-            let consonant = |shift: u16| char::from(CONSONANTS[usize::from(bits >> shift & 15)]);
-            let vowel = |shift: u16| char::from(VOWELS[usize::from(bits >> shift & 3)]);
-            out.extend([consonant(12), vowel(10), consonant(6), vowel(4), consonant(0)]);
+            push_quint(u16::from_be_bytes([pair[0], pair[1]]), out);
         }
     }
+}
+
+fn push_quint(bits: u16, out: &mut String) {
+    let consonant = |shift: u16| char::from(CONSONANTS[usize::from(bits >> shift & 15)]);
+    let vowel = |shift: u16| char::from(VOWELS[usize::from(bits >> shift & 3)]);
+    out.extend([consonant(12), vowel(10), consonant(6), vowel(4), consonant(0)]);
 }
 
 /// The length of the hash that `bytes` start with.
@@ -118,8 +121,7 @@ pub(crate) fn pseudonym_at(bytes: &[u8]) -> Option<usize> {
 }
 
 fn normal_form(kind: PiiKind, value: &str) -> String {
-    let (mut folded, mut map) = (String::new(), Vec::new());
-    view::build(value, &mut folded, &mut map);
+    let folded = view::folded(value);
     if kind == PiiKind::Phone {
         let plus = folded.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '+').starts_with('+');
         let digits = folded.chars().filter(char::is_ascii_digit);
@@ -168,11 +170,7 @@ mod tests {
     fn a_pseudonym_is_three_proquints() {
         // The example of the proposal: 127.0.0.1 is lusab-babad.
         let mut out = String::new();
-        for bits in [0x7f00_u16, 0x0001] {
-            let consonant = |shift: u16| char::from(CONSONANTS[usize::from(bits >> shift & 15)]);
-            let vowel = |shift: u16| char::from(VOWELS[usize::from(bits >> shift & 3)]);
-            out.extend([consonant(12), vowel(10), consonant(6), vowel(4), consonant(0)]);
-        }
+        [0x7f00, 0x0001].into_iter().for_each(|bits| push_quint(bits, &mut out));
         assert_eq!(out, "lusabbabad");
         let word = key(7).pseudonym(Person, "Ana Ruiz");
         assert_eq!(pseudonym_at(word.as_bytes()), Some(17), "{word}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{ConfigError, Policy, RedactConfig};
 use crate::detect::Detectors;
-use crate::entities::{self, EntityModel, EntityModelError, Reach, TicketNames};
+use crate::entities::{self, EntityModel, Reach, TicketNames};
 use crate::finding::Span;
 use crate::keyed::{Keyed, PseudonymKey};
 use crate::kind::PiiKind;
@@ -60,7 +60,7 @@ impl Redactor {
     /// If a phone region is unknown, a policy can't apply to its kind, the score is out of range, a pattern or list
     /// can't be used, or a policy needs a key: then [`with_key`](Self::with_key) is to be called.
     pub fn new(config: &RedactConfig) -> Result<Self, ConfigError> {
-        Self::build(config, None, |_| EntityModel::shipped().map(Arc::new))?.keyed(config, None)
+        Self::build(config, None, None, None)
     }
 
     /// Like [`new`](Self::new), with a key for pseudonyms and hashes.
@@ -68,7 +68,7 @@ impl Redactor {
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn with_key(config: &RedactConfig, key: &PseudonymKey) -> Result<Self, ConfigError> {
-        Self::build(config, None, |_| EntityModel::shipped().map(Arc::new))?.keyed(config, Some(key))
+        Self::build(config, Some(key), None, None)
     }
 
     /// Like [`new`](Self::new), with another model of named entities than the shipped one.
@@ -76,7 +76,7 @@ impl Redactor {
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn with_model(config: &RedactConfig, model: EntityModel) -> Result<Self, ConfigError> {
-        Self::build(config, None, |_| Ok(Arc::new(model)))?.keyed(config, None)
+        Self::build(config, None, None, Some(Arc::new(model)))
     }
 
     /// A redactor for another configuration that shares with this one what is large: words and model. Thousands of
@@ -85,11 +85,7 @@ impl Redactor {
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn derive(&self, config: &RedactConfig, key: Option<&PseudonymKey>) -> Result<Self, ConfigError> {
-        let shared = |known: Option<&Self>| match known.and_then(|known| known.entities.clone()) {
-            Some(model) => Ok(model),
-            None => EntityModel::shipped().map(Arc::new),
-        };
-        Self::build(config, Some(self), shared)?.keyed(config, key)
+        Self::build(config, key, Some(self), self.entities.clone())
     }
 
     /// The same redactor with another key, for another tenant under the same configuration.
@@ -110,10 +106,12 @@ impl Redactor {
         Ok(())
     }
 
+    /// Shares the words of `known`; without a model the shipped one is read, if names are wanted.
     fn build(
         config: &RedactConfig,
+        key: Option<&PseudonymKey>,
         known: Option<&Self>,
-        model: impl FnOnce(Option<&Self>) -> Result<Arc<EntityModel>, EntityModelError>,
+        model: Option<Arc<EntityModel>>,
     ) -> Result<Self, ConfigError> {
         let policies = Policies::new(config)?;
         let enabled = policies.enabled();
@@ -125,17 +123,13 @@ impl Redactor {
             None => Detectors::new(enabled, config.regions()?, min_score, rules),
         };
         let named = [PiiKind::Person, PiiKind::Organization, PiiKind::Location, PiiKind::Address];
-        let wanted = config.entities && named.iter().any(|kind| enabled[kind.index()]);
-        let entities = if wanted { Some(model(known)?) } else { None };
-        Ok(Self { detectors: Arc::new(detectors), entities, min_score, policies, may_drop, keyed: None })
-    }
-
-    fn keyed(mut self, config: &RedactConfig, key: Option<&PseudonymKey>) -> Result<Self, ConfigError> {
-        self.keyed = key.filter(|_| config.needs_key()).map(Keyed::new);
-        if self.keyed.is_none() && config.needs_key() {
-            return Err(ConfigError::NoKey);
-        }
-        Ok(self)
+        let entities = match model {
+            _ if !config.entities || !named.iter().any(|kind| enabled[kind.index()]) => None,
+            Some(model) => Some(model),
+            None => Some(Arc::new(EntityModel::shipped()?)),
+        };
+        let keyed = if config.needs_key() { Some(Keyed::new(key.ok_or(ConfigError::NoKey)?)) } else { None };
+        Ok(Self { detectors: Arc::new(detectors), entities, min_score, policies, may_drop, keyed })
     }
 
     /// Redacts `text` into `out`, whose former content is cleared.
@@ -174,7 +168,7 @@ impl Redactor {
         }
         let treatment = self.treatment(field);
         let layered = layers::inspect(&self.detectors, text, &mut out.scratch, &mut out.spans);
-        self.entities(text, &treatment, names, out);
+        out.reach = self.entities(text, &treatment, names, &mut out.scratch, &mut out.spans);
         self.detectors.find_optional(text, &mut out.spans);
         self.drop_unwanted(text, &treatment, &mut out.spans);
         merge::merge(&mut out.spans, |span| treatment.of(span) == Policy::Keep);
@@ -200,11 +194,9 @@ impl Redactor {
             let Redacted { spans, scratch, .. } = out;
             let mut found = Vec::new();
             layers::inspect(&self.detectors, &redacted, scratch, &mut found);
-            if beyond && let Some(model) = &self.entities {
+            if beyond {
                 // A listed value may have stood in the middle of what was taken for something else.
-                let enabled = treatment.table.map(|policy| policy != Policy::Off);
-                let memory = &mut scratch.entities;
-                entities::find(model, &redacted, &enabled, self.min_score, None, memory, &mut found);
+                self.entities(&redacted, treatment, None, scratch, &mut found);
             }
             self.detectors.find_optional(&redacted, &mut found);
             self.drop_unwanted(&redacted, treatment, &mut found);
@@ -233,13 +225,12 @@ impl Redactor {
         text: &str,
         treatment: &Treatment<'_>,
         names: Option<&mut TicketNames>,
-        out: &mut Redacted,
-    ) {
-        let Some(model) = &self.entities else { return };
+        scratch: &mut Scratch,
+        spans: &mut Vec<Span>,
+    ) -> Reach {
+        let Some(model) = &self.entities else { return Reach::default() };
         let enabled = treatment.table.map(|policy| policy != Policy::Off);
-        let Redacted { spans, scratch, .. } = out;
-        out.reach =
-            entities::find(model, text, &enabled, self.min_score, names, &mut scratch.entities, spans);
+        entities::find(model, text, &enabled, self.min_score, names, &mut scratch.entities, spans)
     }
 }
 

@@ -6,6 +6,8 @@
 //! its byte in the original, so that spans found on the view can be reported on the original. Most texts hold
 //! none of these characters and are used as they are.
 
+use std::borrow::Cow;
+
 /// What a character turns into.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fold {
@@ -146,6 +148,16 @@ pub(crate) fn build(text: &str, view: &mut String, map: &mut Vec<u32>) {
     }
     view.push_str(&text[kept_from..]);
     map.extend(kept_from as u32..text.len() as u32);
+}
+
+/// The text as the view has it, where nobody asks for places.
+pub(crate) fn folded(text: &str) -> Cow<'_, str> {
+    if !is_needed(text) {
+        return Cow::Borrowed(text);
+    }
+    let (mut view, mut map) = (String::new(), Vec::new());
+    build(text, &mut view, &mut map);
+    Cow::Owned(view)
 }
 
 /// The range in the original of the non-empty range `start..end` of the view.

@@ -56,8 +56,7 @@ impl Detectors {
     ) -> Self {
         let prefixes: Vec<&str> = secret::FORMATS.iter().map(|format| format.prefix).collect();
         let lexicon = Arc::new(Lexicon::new(&prefixes));
-        let optional = Optional::new(&enabled).map(Arc::new);
-        Self { lexicon, rules: rules.map(Arc::new), optional, enabled, regions, min_score }
+        Self::over(lexicon, enabled, regions, min_score, rules)
     }
 
     /// Detectors for other settings that share the words.
@@ -68,8 +67,17 @@ impl Detectors {
         min_score: f32,
         rules: Option<Rules>,
     ) -> Self {
+        Self::over(Arc::clone(&self.lexicon), enabled, regions, min_score, rules)
+    }
+
+    fn over(
+        lexicon: Arc<Lexicon>,
+        enabled: [bool; PiiKind::ALL.len()],
+        regions: Vec<&'static phone_rules::Region>,
+        min_score: f32,
+        rules: Option<Rules>,
+    ) -> Self {
         let optional = Optional::new(&enabled).map(Arc::new);
-        let lexicon = Arc::clone(&self.lexicon);
         Self { lexicon, rules: rules.map(Arc::new), optional, enabled, regions, min_score }
     }
 

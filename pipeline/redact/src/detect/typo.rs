@@ -80,9 +80,12 @@ fn look(bytes: &[u8], from: usize, to: usize, hits: &mut Vec<Hit>) {
         while at < to && is_letter(bytes[at]) {
             at += 1;
         }
+        // Few words are near a label: the bytes around are looked at only then.
         let is_apart =
-            !word_before(bytes, start) && !mask::starts_at(bytes, at) && !mask::holds(bytes, start);
-        if is_apart && let Some((word, begin)) = label(bytes, before, (start, at)) {
+            || !word_before(bytes, start) && !mask::starts_at(bytes, at) && !mask::holds(bytes, start);
+        if let Some((word, begin)) = label(bytes, before, (start, at))
+            && is_apart()
+        {
             hits.push(Hit { start: begin as u32, end: at as u32, word });
         }
         before = Some((start, at));

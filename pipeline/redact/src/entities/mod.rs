@@ -112,22 +112,23 @@ pub(crate) fn find(
             spans.push(span(tokens, entity.from, entity.to, detector, entity.score));
         }
         if enabled[PiiKind::Person.index()] {
+            // Inside an address or organisation it is found already.
+            let is_found = |spans: &[Span], from: usize, to: usize| {
+                spans.iter().any(|s| s.start <= tokens[from].start && s.end >= tokens[to - 1].end)
+            };
             signature::find(tokens, |from, to| {
-                let range = (tokens[from].start, tokens[to - 1].end);
-                if !spans[before..].iter().any(|s| s.start <= range.0 && s.end >= range.1) {
+                if !is_found(&spans[before..], from, to) {
                     tokens[from..to].iter().filter(|t| t.len() > 2).for_each(|t| ticket.add_hash(t.hash));
                     spans.push(span(tokens, from, to, names::TICKET_NAME, 0.9));
                 }
             });
-        }
-        if !ticket.is_empty() && enabled[PiiKind::Person.index()] {
-            ticket.find(tokens, |from, to| {
-                let range = (tokens[from].start, tokens[to - 1].end);
-                // Inside an address or organisation it is found already.
-                if !spans[before..].iter().any(|s| s.start <= range.0 && s.end >= range.1) {
-                    spans.push(span(tokens, from, to, names::TICKET_NAME, 0.95));
-                }
-            });
+            if !ticket.is_empty() {
+                ticket.find(tokens, |from, to| {
+                    if !is_found(&spans[before..], from, to) {
+                        spans.push(span(tokens, from, to, names::TICKET_NAME, 0.95));
+                    }
+                });
+            }
         }
         if spans.len() == before {
             break;

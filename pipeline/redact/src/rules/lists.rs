@@ -78,12 +78,7 @@ fn check_count(place: &str, count: usize) -> Result<(), RuleError> {
 
 /// The value as it is compared: folded, in lower case, with single spaces.
 fn form(value: &str) -> String {
-    if !view::is_needed(value) {
-        return text_form(value);
-    }
-    let (mut folded, mut map) = (String::new(), Vec::new());
-    view::build(value, &mut folded, &mut map);
-    text_form(&folded)
+    text_form(&view::folded(value))
 }
 
 #[derive(Default)]
