@@ -8,7 +8,7 @@
 //! Hence a firing alert ends [`hold`](AlertmanagerConfig::hold) from now, and module `keep` tells it again long
 //! before. A resolve ends it at the time of the transition.
 
-use super::channel::{Failure, Reply};
+use super::channel::{Failure, Reply, client};
 use super::message::{cut, number, summary, timestamp};
 use super::{DeliveryError, DeliveryOptions};
 use crate::http::{Call, Client, ClientOptions, Repeat};
@@ -63,18 +63,13 @@ impl Alertmanager {
         let mut base = config.url.clone();
         // What it is served under is a folder, whether or not the configuration ends it in a slash.
         base.set_path(&format!("{}/", config.url.path().trim_end_matches('/')));
-        let client = Client::new(ClientOptions {
+        let own = ClientOptions {
             authorization: authorization(config),
-            attempt: options.attempt,
-            total: Duration::from_secs(300),
-            // The worker repeats, so that shutdown and order stay in its hands.
-            attempts: 1,
             per_window: REQUESTS_PER_MINUTE,
             window: Duration::from_secs(60),
-            max_answer: 64 * 1024,
             ..ClientOptions::new("alertmanager", channel, base)
-        })
-        .map_err(|source| DeliveryError::Channel { channel: channel.to_owned(), source })?;
+        };
+        let client = client(channel, options, own)?;
         Ok(Self { client, generator: config.generator_url.clone(), hold: config.hold })
     }
 

@@ -1,14 +1,32 @@
 //! What channels have in common: how a transition is sent, and what can come of it.
 
-use super::DeliveryError;
 use super::alertmanager::Alertmanager;
 use super::email::Email;
 use super::pagerduty::PagerDuty;
 use super::slack::Slack;
 use super::webhook::Webhook;
-use crate::http::{Answer, CallError, Effect, Hint};
+use super::{DeliveryError, DeliveryOptions};
+use crate::http::{Answer, CallError, Client, ClientOptions, Effect, Hint};
 use deskstream_schemas::Alert;
+use std::time::Duration;
 use url::Url;
+
+/// What a channel's client is made of; the rest is the same for all.
+pub(super) fn client(
+    channel: &str,
+    delivery: &DeliveryOptions,
+    own: ClientOptions,
+) -> Result<Client, DeliveryError> {
+    Client::new(ClientOptions {
+        attempt: delivery.attempt,
+        total: Duration::from_secs(300),
+        // The worker repeats, so that shutdown and order stay in its hands.
+        attempts: 1,
+        max_answer: 64 * 1024,
+        ..own
+    })
+    .map_err(|source| DeliveryError::Channel { channel: channel.to_owned(), source })
+}
 
 /// One configured channel.
 pub(super) enum Channel {

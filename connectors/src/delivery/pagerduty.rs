@@ -5,7 +5,7 @@
 //! errors are retried with back-off. Events of one `dedup_key` and `routing_key` belong to one alert while it is
 //! open; a resolve without an open alert is dropped with 202; a trigger after the resolve opens another alert.
 
-use super::channel::{Reply, secure};
+use super::channel::{Reply, client, secure};
 use super::message::{cut, summary, timestamp};
 use super::{DeliveryError, DeliveryOptions};
 use crate::http::{Call, CallError, Client, ClientOptions, Repeat};
@@ -93,17 +93,12 @@ impl PagerDuty {
     ) -> Result<Self, DeliveryError> {
         let base = url.cloned().unwrap_or_else(|| Url::parse(EVENTS_URL).expect("the constant is a URL"));
         secure(channel, &base)?;
-        let client = Client::new(ClientOptions {
-            attempt: options.attempt,
-            total: Duration::from_secs(300),
-            // The worker repeats, so that shutdown and order stay in its hands.
-            attempts: 1,
+        let own = ClientOptions {
             per_window: EVENTS_PER_MINUTE,
             window: Duration::from_secs(60),
-            max_answer: 64 * 1024,
             ..ClientOptions::new("pagerduty", channel, base)
-        })
-        .map_err(|source| DeliveryError::Channel { channel: channel.to_owned(), source })?;
+        };
+        let client = client(channel, options, own)?;
         Ok(Self { client, routing_key: routing_key.expose() })
     }
 

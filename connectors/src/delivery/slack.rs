@@ -5,7 +5,7 @@
 //! second is taken for each channel, 429 says in `Retry-After` when to come back. Blocks have limits: header 150
 //! characters, section 3,000, its fields 2,000 each and 10 in all, context 10 elements.
 
-use super::channel::{Reply, secure};
+use super::channel::{Reply, client, secure};
 use super::message::{escape, number, state, summary};
 use super::{DeliveryError, DeliveryOptions};
 use crate::http::{Call, CallError, Client, ClientOptions};
@@ -44,16 +44,12 @@ impl Slack {
             fix: "give the incoming webhook's whole URL, https://hooks.slack.com/services/…",
         })?;
         secure(channel, &base)?;
-        let client = Client::new(ClientOptions {
-            attempt: options.attempt,
-            total: Duration::from_secs(300),
-            attempts: 1,
+        let own = ClientOptions {
             per_window: 1,
             window: Duration::from_secs(1),
-            max_answer: 64 * 1024,
             ..ClientOptions::new("slack", channel, base)
-        })
-        .map_err(|source| DeliveryError::Channel { channel: channel.to_owned(), source })?;
+        };
+        let client = client(channel, options, own)?;
         Ok(Self { client })
     }
 

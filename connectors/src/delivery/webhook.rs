@@ -10,7 +10,7 @@
 //! * 2xx takes it. 408, 429, 5xx and lost connections are tried again, when `Retry-After` says if it does. Every
 //!   other answer refuses for good. Redirects are not followed. Answers are not read, but for their status.
 
-use super::channel::{Failure, Reply, secure};
+use super::channel::{Failure, Reply, client, secure};
 use super::message::{cut, state, summary, timestamp};
 use super::{DeliveryError, DeliveryOptions};
 use crate::http::{Call, Client, ClientOptions, Repeat};
@@ -77,17 +77,12 @@ impl Webhook {
             fix: "give the receiver's whole URL, https://…",
         })?;
         secure(channel, &base)?;
-        let client = Client::new(ClientOptions {
-            attempt: options.attempt,
-            total: Duration::from_secs(300),
-            // The worker repeats, so that shutdown and order stay in its hands.
-            attempts: 1,
+        let own = ClientOptions {
             per_window: REQUESTS_PER_MINUTE,
             window: Duration::from_secs(60),
-            max_answer: 64 * 1024,
             ..ClientOptions::new("webhook", channel, base)
-        })
-        .map_err(|source| DeliveryError::Channel { channel: channel.to_owned(), source })?;
+        };
+        let client = client(channel, options, own)?;
         Ok(Self { client, secret: config.secret.expose() })
     }
 
