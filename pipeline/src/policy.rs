@@ -8,7 +8,7 @@ use deskstream_redact::{ConfigError, PseudonymKey, RedactConfig, Redactor};
 use deskstream_runtime::control::{Control, ControlError};
 use deskstream_runtime::seal::{OpenError, SealError, Vault};
 use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{ControlEntity, EVERY_TENANT};
+use deskstream_schemas::ControlEntity;
 use serde_json::json;
 
 /// Kind of the control entities that hold redaction policies; their id is the tenant, `*` for the installation.
@@ -115,21 +115,4 @@ pub fn read(vault: &Vault, entity: &ControlEntity) -> Result<RedactConfig, Polic
     serde_json::from_slice(&plain)
         // The message of the error may quote a value.
         .map_err(|error| PolicyError::Unreadable { line: error.line(), column: error.column() })
-}
-
-/// The policy that holds for a tenant, and whose it is.
-///
-/// # Errors
-/// If it can't be read.
-pub fn effective(
-    control: &Control,
-    vault: &Vault,
-    tenant: &str,
-) -> Result<Option<(String, RedactConfig)>, PolicyError> {
-    for owner in [tenant, EVERY_TENANT] {
-        if let Some(entity) = control.get(POLICY_KIND, owner) {
-            return Ok(Some((owner.to_owned(), read(vault, &entity)?)));
-        }
-    }
-    Ok(None)
 }
