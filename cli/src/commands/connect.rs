@@ -4,7 +4,9 @@ use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
 use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
+use deskstream_runtime::Process;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 /// What was handed to Kafka may take so long to be acknowledged at the end.
@@ -26,24 +28,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let Some(process) = args.serve.start().await? else { return Ok(()) };
     let sinks = Sinks::start(&process, "connect").await?;
     let tasks = TaskTracker::new();
-    if !args.no_clickhouse {
-        clickhouse::migrate(&process.config.clickhouse).await?;
-        let options = SinkOptions::new(&process.config);
-        let (sink_process, dead_letters) = (process.clone(), sinks.dead_letters.clone());
-        tasks.spawn(async move {
-            if let Err(error) = clickhouse::run_all(&sink_process, &options, Some(dead_letters)).await {
-                tracing::error!(%error, "the ClickHouse sink gives up");
-                sink_process.shutdown.cancel();
-            }
-        });
-    }
-    let mut receivers = webhook::Receivers::default();
-    freshdesk::receivers(&process, &mut receivers)?;
-    zendesk::receivers(&process, &mut receivers)?;
-    let webhooks = webhook::serve(&process, sinks.clone(), receivers).await?;
-    freshdesk::spawn(&process, &sinks, &tasks)?;
-    zendesk::spawn(&process, &sinks, &tasks)?;
-    let deliveries = delivery::spawn(&process).await?;
+    let Started { webhooks, deliveries } = match start(&process, &sinks, &tasks, !args.no_clickhouse).await {
+        Ok(started) => started,
+        Err(error) => {
+            // What did start ends in order, instead of being cut off where it stands.
+            process.shutdown.cancel();
+            tasks.close();
+            tasks.wait().await;
+            return Err(error);
+        }
+    };
     tasks.close();
     process.shutdown.cancelled().await;
     // First no more comes in, then what came in is finished, then it is on disk.
@@ -52,4 +46,38 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     deliveries.join_all().await;
     sinks.flush(FLUSH).await;
     Ok(())
+}
+
+/// What has to be waited for at the end, besides the tasks.
+struct Started {
+    webhooks: webhook::Webhooks,
+    deliveries: JoinSet<()>,
+}
+
+/// Starts every part.
+async fn start(
+    process: &Process,
+    sinks: &Sinks,
+    tasks: &TaskTracker,
+    to_clickhouse: bool,
+) -> anyhow::Result<Started> {
+    if to_clickhouse {
+        clickhouse::migrate(&process.config.clickhouse).await?;
+        let options = SinkOptions::new(&process.config);
+        let (process, dead_letters) = (process.clone(), sinks.dead_letters.clone());
+        tasks.spawn(async move {
+            if let Err(error) = clickhouse::run_all(&process, &options, Some(dead_letters)).await {
+                tracing::error!(%error, "the ClickHouse sink gives up");
+                process.shutdown.cancel();
+            }
+        });
+    }
+    let mut receivers = webhook::Receivers::default();
+    freshdesk::receivers(process, &mut receivers)?;
+    zendesk::receivers(process, &mut receivers)?;
+    let webhooks = webhook::serve(process, sinks.clone(), receivers).await?;
+    freshdesk::spawn(process, sinks, tasks)?;
+    zendesk::spawn(process, sinks, tasks)?;
+    let deliveries = delivery::spawn(process).await?;
+    Ok(Started { webhooks, deliveries })
 }
