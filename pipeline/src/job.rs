@@ -7,6 +7,7 @@ use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redacto
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
 };
+use crate::opinions::Policies;
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;
@@ -130,6 +131,7 @@ impl Job {
 struct Seat {
     events: BaseConsumer,
     enriched: Input,
+    opinions: Input,
     dead: Input,
     outcomes: Input,
     evaluator: Evaluator,
@@ -224,12 +226,14 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                     scope,
                     AggregateOptions {
                         enriched: seat.enriched,
+                        opinions: seat.opinions,
                         dead: seat.dead,
                         outcomes: seat.outcomes,
                         epochs: Epochs::new(job.config.pipeline.window_interval),
                         horizon_ms: millis(job.config.pipeline.lateness_horizon),
                         max_in_flight: job.config.pipeline.max_in_flight,
                         write_back: job.config.write_back.clone(),
+                        policies: Policies::new(&job.config),
                         evaluator: seat.evaluator,
                         gauges: gauges.clone(),
                         codecs: Arc::clone(&codecs),
@@ -283,6 +287,7 @@ fn codecs(process: &Process) -> Codecs {
     let registry = || Arc::clone(&process.registry);
     Codecs {
         enriched: Decoder::new(registry()),
+        opinions: Decoder::new(registry()),
         dead: Decoder::new(registry()),
         outcomes: Decoder::new(registry()),
         tickets: Encoder::new(&process.ids),
@@ -302,7 +307,10 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
         let topic = process.topics.name(topic);
         Replay::plan(kafka, &aggregate_group, &topic, config.lateness_horizon, rebuild)
     };
-    let plans = (plan(Topic::Enriched, true)?, plan(Topic::DeadLetter, true)?, plan(Topic::Outcomes, false)?);
+    let enriched = plan(Topic::Enriched, true)?;
+    let opinions = plan(Topic::Opinions, true)?;
+    let dead = plan(Topic::DeadLetter, true)?;
+    let outcomes = plan(Topic::Outcomes, false)?;
     let events = process.topics.name(Topic::Events);
     let probe: BaseConsumer = kafka::consumer(kafka, &enrich_group).create()?;
     let partitions = partition_count(&probe, &events)?;
@@ -326,9 +334,10 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
         }
         let seat = Seat {
             events: open(kafka, &enrich_group, &events, &positions)?,
-            enriched: input(&plans.0, "source-enriched")?,
-            dead: input(&plans.1, "source-deadletter")?,
-            outcomes: input(&plans.2, "source-outcomes")?,
+            enriched: input(&enriched, "source-enriched")?,
+            opinions: input(&opinions, "source-opinions")?,
+            dead: input(&dead, "source-deadletter")?,
+            outcomes: input(&outcomes, "source-outcomes")?,
             evaluator,
         };
         seats.insert(worker, seat);

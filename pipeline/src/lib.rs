@@ -1,8 +1,9 @@
 //! The timely job: two dataflows over Kafka.
 //!
 //! * [`enrich`]: `events` → decrypt → redact → analyze → `enriched` (+ `audit`, `deadletter`), exactly once.
-//! * [`aggregate`]: `enriched` ⊎ `deadletter` ⊎ `outcomes` → latest state of each ticket → windows → alerts, and
-//!   the write-back commands that follow from it.
+//!   Where a tenant's policy says so, also what a slower model is asked (`opinions.requests`), in the same transaction.
+//! * [`aggregate`]: `enriched` ⊎ `opinions` ⊎ `deadletter` ⊎ `outcomes` → latest state of each ticket → windows →
+//!   alerts, and the write-back commands that follow from it.
 //!
 //! Partitions are assigned to workers by number (partition mod workers), not by a consumer group's rebalances;
 //! offsets are kept in the group all the same, so that the usual tools show the lag.
@@ -16,6 +17,7 @@ mod farewell;
 mod job;
 mod lag;
 mod metrics;
+mod opinions;
 pub mod policy;
 mod source;
 

@@ -60,6 +60,12 @@ metrics! {
         "deskstream_pipeline_too_late_total", "Contributions to windows that were closed already");
     COMMANDS: IntCounter = register_int_counter!(
         "deskstream_pipeline_commands_total", "Write-back commands issued");
+    REQUESTS: IntCounterVec = register_int_counter_vec!(
+        "deskstream_pipeline_opinion_requests_total", "Second opinions asked for, by the policy's reason", &["reason"]);
+    SUPERSEDED: IntCounter = register_int_counter!(
+        "deskstream_pipeline_superseded_judgements_total", "Local judgements of tickets replaced by a second opinion");
+    WAITING: IntGauge = register_int_gauge!(
+        "deskstream_pipeline_waiting_tickets", "Tickets held in memory until their second opinion comes");
     ALERTS: IntCounterVec = register_int_counter_vec!(
         "deskstream_pipeline_alerts_total", "Alert transitions, by new state", &["state"]);
     PUBLISH_FAILURES: IntCounter = register_int_counter!(

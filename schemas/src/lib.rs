@@ -40,6 +40,8 @@ impl Subject {
                 Topic::Events => include_str!("../events.avsc"),
                 Topic::Enriched => include_str!("../enriched.avsc"),
                 Topic::Tickets => include_str!("../tickets.avsc"),
+                Topic::OpinionRequests => include_str!("../opinions.requests.avsc"),
+                Topic::Opinions => include_str!("../opinions.avsc"),
                 Topic::Windows => include_str!("../windows.avsc"),
                 Topic::Alerts => include_str!("../alerts.avsc"),
                 Topic::Commands => include_str!("../commands.avsc"),

@@ -13,6 +13,10 @@ pub enum Topic {
     Enriched,
     /// Latest state of each ticket.
     Tickets,
+    /// Questions to slower models.
+    OpinionRequests,
+    /// Their answers.
+    Opinions,
     /// Windowed metrics.
     Windows,
     /// Transitions of alerts.
@@ -42,10 +46,12 @@ pub enum Cleanup {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Events,
         Self::Enriched,
         Self::Tickets,
+        Self::OpinionRequests,
+        Self::Opinions,
         Self::Windows,
         Self::Alerts,
         Self::Commands,
@@ -61,6 +67,8 @@ impl Topic {
             Self::Events => "events",
             Self::Enriched => "enriched",
             Self::Tickets => "tickets",
+            Self::OpinionRequests => "opinions.requests",
+            Self::Opinions => "opinions",
             Self::Windows => "windows",
             Self::Alerts => "alerts",
             Self::Commands => "commands",
@@ -74,7 +82,7 @@ impl Topic {
     /// What happens to old records, by default.
     pub fn cleanup(self) -> Cleanup {
         match self {
-            Self::Events => Cleanup::Delete(7 * DAY_MS),
+            Self::Events | Self::OpinionRequests | Self::Opinions => Cleanup::Delete(7 * DAY_MS),
             Self::Enriched | Self::Commands | Self::Outcomes | Self::DeadLetter => {
                 Cleanup::Delete(30 * DAY_MS)
             }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Enriched ── DecodeEnriched ──⇄ by ticket ── LatestTicket ─┬─ updates ─⇄ by window ─ CountTotal ─ EmitWindows ─┬─ records ─┐
+//! Opinions ─── DecodeOpinions ──⇄ by ticket ──────┤          │
 //! DeadLetters ─ DecodeFailures ───────────────────┘          │                                                  └─ minutes ─⇄ by tenant ─ EvaluateAlerts ─┤
 //! Outcomes ─── DecodeOutcomes ───────────────────────────────┼──────────────────────────────────── gauges ─⇄ by tenant ──┘                               │
 //!                                                            └─ records ────────────────────────────────────────────────────────────────────── Publish ◄──┘
@@ -9,19 +10,20 @@
 
 use super::emit::Windows;
 use super::evaluate::{Gauges, evaluate};
-use super::facts::{ApiUse, Fact, Failure};
-use super::latest::{Gathered, Tickets};
+use super::facts::{ApiUse, Fact, Failure, Second};
+use super::latest::{Effects, Gathered, Tickets};
 use super::publish::{Publisher, publish};
 use super::replay::{Progress, Replay};
 use super::tally::{Tally, WindowKey};
 use crate::alerts::{Evaluator, MinuteMetrics};
 use crate::enrich::OutRecord;
 use crate::metrics;
+use crate::opinions::Policies;
 use crate::source::{Batch, Credit, Epochs, SourceOptions, kafka_source};
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{
-    Command, DeadLetter, Decoder, Encoder, EnrichedTicket, Outcome, TicketState, Topic, Window,
+    Command, DeadLetter, Decoder, Encoder, EnrichedTicket, Opinion, Outcome, TicketState, Topic, Window,
 };
 use differential_dataflow::AsCollection;
 use differential_dataflow::difference::Abelian;
@@ -48,6 +50,8 @@ const FORGET_EVERY_MS: i64 = 600_000;
 pub struct Codecs {
     /// Reads `enriched`.
     pub enriched: Decoder<EnrichedTicket>,
+    /// Reads `opinions`.
+    pub opinions: Decoder<Opinion>,
     /// Reads `deadletter`.
     pub dead: Decoder<DeadLetter>,
     /// Reads `outcomes`.
@@ -76,6 +80,8 @@ pub struct Input {
 pub struct AggregateOptions {
     /// The `enriched` topic.
     pub enriched: Input,
+    /// The `opinions` topic.
+    pub opinions: Input,
     /// The `deadletter` topic.
     pub dead: Input,
     /// The `outcomes` topic.
@@ -88,6 +94,8 @@ pub struct AggregateOptions {
     pub max_in_flight: usize,
     /// Write-back policy.
     pub write_back: WriteBackConfig,
+    /// When second opinions are asked for.
+    pub policies: Policies,
     /// Alert rules, with the episodes of this worker's tenants restored.
     pub evaluator: Evaluator,
     /// Gauges that are measured in this process.
@@ -124,7 +132,7 @@ type Update = (WindowKey, u64, Tally);
 
 /// Builds the dataflow in a worker.
 pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
-    let AggregateOptions { enriched, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } = options;
+    let AggregateOptions { enriched, opinions, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } = options;
     // Before the first commit there is no past to rebuild; after it, time goes on from there.
     let resume_ms = enriched.replay.resume_ms;
     let mut progress = Vec::new();
@@ -134,6 +142,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
         (batches, replay)
     };
     let (enriched, replay) = read("Enriched", enriched);
+    let (opinions, opinions_replay) = read("Opinions", opinions);
     let (dead, _) = read("DeadLetters", dead);
     let (outcomes, _) = read("Outcomes", outcomes);
 
@@ -142,6 +151,11 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     let facts = decode(enriched, "DecodeEnriched", move |partition, offset, payload| {
         let ticket = of.enriched.decode(payload)?;
         Ok(Some(Fact::new(ticket, replay.is_replayed(partition, offset))))
+    });
+    let of = Arc::clone(codecs);
+    let seconds = decode(opinions, "DecodeOpinions", move |partition, offset, payload| {
+        let opinion = of.opinions.decode(payload)?;
+        Ok(Some(Second::new(opinion, opinions_replay.is_replayed(partition, offset))))
     });
     let of = Arc::clone(codecs);
     let failures = decode(dead, "DecodeFailures", move |_, _, payload| {
@@ -154,8 +168,8 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
 
     let retired = Retired::default();
     let clock = Clock { epochs, resume_ms, horizon_ms };
-    let tickets = Tickets::new(options.write_back, horizon_ms);
-    let (updates, records) = latest(facts, failures, tickets, clock, Arc::clone(codecs), Rc::clone(&retired));
+    let tickets = Tickets::new(options.write_back, options.policies, horizon_ms);
+    let (updates, records) = latest((facts, seconds, failures), tickets, clock, Arc::clone(codecs), Rc::clone(&retired));
     let counted = updates.as_collection().count_total();
     let (window_records, minutes) = emit(counted.inner, clock, Arc::clone(codecs), retired);
     let alerts = evaluate(minutes, api_use, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
@@ -235,12 +249,15 @@ impl Clock {
     }
 }
 
+/// Events, second opinions, and events that failed.
+type Facts<'scope> =
+    (StreamVec<'scope, u64, Fact>, StreamVec<'scope, u64, Second>, StreamVec<'scope, u64, Failure>);
+
 type Opened = BTreeMap<u64, (Capability<u64>, Gathered)>;
 
 /// `LatestTicket`: keeps the tickets; its first output updates the windows, its second is to be published.
 fn latest<'scope>(
-    facts: StreamVec<'scope, u64, Fact>,
-    failures: StreamVec<'scope, u64, Failure>,
+    (facts, seconds, failures): Facts<'scope>,
     mut tickets: Tickets,
     clock: Clock,
     codecs: Arc<Codecs>,
@@ -248,6 +265,7 @@ fn latest<'scope>(
 ) -> (StreamVec<'scope, u64, Update>, StreamVec<'scope, u64, OutRecord>) {
     let mut builder = OperatorBuilder::new("LatestTicket".to_owned(), facts.scope());
     let mut facts = builder.new_input(facts, Exchange::new(Fact::route));
+    let mut seconds = builder.new_input(seconds, Exchange::new(Second::route));
     let mut failures = builder.new_input(failures, Pipeline);
     let (updates, update_stream) = builder.new_output();
     let (records, record_stream) = builder.new_output();
@@ -269,19 +287,20 @@ fn latest<'scope>(
                 let (_, gathered) = opened.entry(*update.time()).or_insert((update, Gathered::default()));
                 for fact in facts.drain(..) {
                     let effects = tickets.apply(fact, now, gathered);
-                    if let Some(state) = effects.state {
-                        session.give_iterator(
-                            out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state))
-                                .into_iter(),
-                        );
-                    }
-                    if let Some(command) = effects.command {
-                        metrics::COMMANDS.inc();
-                        session.give_iterator(
-                            out_record(Topic::Commands, command.key(), codecs.commands.encode(&command))
-                                .into_iter(),
-                        );
-                    }
+                    session.give_iterator(effects.records(&codecs));
+                }
+            });
+            seconds.for_each(|capability, seconds| {
+                let (Some(update), Some(record)) = (capability.retain_least(0), capability.retain_least(1))
+                else {
+                    return;
+                };
+                let now = clock.at(*update.time());
+                let mut session = records.session(&record);
+                let (_, gathered) = opened.entry(*update.time()).or_insert((update, Gathered::default()));
+                for second in seconds.drain(..) {
+                    let effects = tickets.apply_opinion(second, now, gathered);
+                    session.give_iterator(effects.records(&codecs));
                 }
             });
             failures.for_each(|capability, failures| {
@@ -305,6 +324,7 @@ fn latest<'scope>(
                     tally.negate();
                     session.give((window, epoch, tally));
                 }
+                metrics::WAITING.set(i64::try_from(tickets.waiting()).unwrap_or(i64::MAX));
                 if now - forgotten_at > FORGET_EVERY_MS {
                     forgotten_at = now;
                     tickets.forget_old(now);
@@ -313,6 +333,19 @@ fn latest<'scope>(
         }
     });
     (update_stream, record_stream)
+}
+
+impl Effects {
+    fn records(self, codecs: &Codecs) -> impl Iterator<Item = OutRecord> {
+        let state = self.state.and_then(|state| {
+            out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state))
+        });
+        let command = self.command.and_then(|command| {
+            metrics::COMMANDS.inc();
+            out_record(Topic::Commands, command.key(), codecs.commands.encode(&command))
+        });
+        state.into_iter().chain(command)
+    }
 }
 
 type Counted = ((WindowKey, Tally), u64, isize);

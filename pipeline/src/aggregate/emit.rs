@@ -94,6 +94,11 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
         languages: BTreeMap::new(),
         negative_share: 0.0,
         high_urgency: 0,
+        tiers: BTreeMap::new(),
+        opinions: BTreeMap::new(),
+        opinion_tokens_in: tally.get(&Dimension::OpinionTokensIn),
+        opinion_tokens_out: tally.get(&Dimension::OpinionTokensOut),
+        opinion_cost_microusd: tally.get(&Dimension::OpinionCostMicrousd),
     };
     let text = |label: &Arc<str>| Text::Owned(label.to_string());
     for (dimension, count) in tally.iter() {
@@ -106,7 +111,15 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
             Dimension::RootCause(l) => (&mut window.root_causes, text(l)),
             Dimension::Industry(l) => (&mut window.industries, text(l)),
             Dimension::Language(l) => (&mut window.languages, text(l)),
-            Dimension::Events | Dimension::Errors | Dimension::LatencySumMs | Dimension::Tickets => continue,
+            Dimension::Tier(l) => (&mut window.tiers, text(l)),
+            Dimension::Opinion(l) => (&mut window.opinions, text(l)),
+            Dimension::Events
+            | Dimension::Errors
+            | Dimension::LatencySumMs
+            | Dimension::Tickets
+            | Dimension::OpinionTokensIn
+            | Dimension::OpinionTokensOut
+            | Dimension::OpinionCostMicrousd => continue,
         };
         counts.insert(label, count);
     }

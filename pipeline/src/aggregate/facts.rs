@@ -1,6 +1,7 @@
 //! What the aggregate dataflow takes from its topics.
 
-use deskstream_schemas::{DeadLetter, EnrichedTicket, Outcome};
+use crate::opinions::text_hash;
+use deskstream_schemas::{DeadLetter, EnrichedTicket, Opinion, Outcome};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -11,6 +12,8 @@ pub struct Fact {
     pub ticket_hash: u128,
     /// Identity of the event.
     pub event_hash: i64,
+    /// Identity of its text.
+    pub text_hash: i64,
     /// Whether it was already committed before this start, and is only read to rebuild state.
     pub replayed: bool,
     /// The event, its text emptied.
@@ -22,11 +25,41 @@ impl Fact {
     pub fn new(mut ticket: EnrichedTicket, replayed: bool) -> Self {
         let ticket_hash = xxh3_128(ticket.key().as_bytes());
         let event_hash = xxh3_64(ticket.event_id.as_bytes()).cast_signed();
+        let text_hash = text_hash(&ticket.subject, &ticket.body);
         ticket.subject = String::new();
         ticket.body = String::new();
         ticket.spans = Vec::new();
         ticket.tags = Vec::new();
-        Self { ticket_hash, event_hash, replayed, ticket }
+        Self { ticket_hash, event_hash, text_hash, replayed, ticket }
+    }
+
+    /// The worker that keeps the ticket.
+    pub fn route(&self) -> u64 {
+        #[allow(clippy::cast_possible_truncation, reason = "any half of a hash is a hash")]
+        let half = self.ticket_hash as u64;
+        half
+    }
+}
+
+/// A second opinion on a ticket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Second {
+    /// Identity of the ticket.
+    pub ticket_hash: u128,
+    /// Identity of the opinion.
+    pub opinion_hash: i64,
+    /// Whether it was already committed before this start.
+    pub replayed: bool,
+    /// The opinion.
+    pub opinion: Opinion,
+}
+
+impl Second {
+    /// Names the ticket.
+    pub fn new(opinion: Opinion, replayed: bool) -> Self {
+        let ticket_hash = xxh3_128(opinion.key().as_bytes());
+        let opinion_hash = xxh3_64(opinion.opinion_id.as_bytes()).cast_signed();
+        Self { ticket_hash, opinion_hash, replayed, opinion }
     }
 
     /// The worker that keeps the ticket.

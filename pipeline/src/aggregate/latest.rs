@@ -1,11 +1,13 @@
 //! The latest state of each ticket, and what its changes add to windows.
 
 use super::decide::Decision;
-use super::facts::{Fact, Failure};
+use super::facts::{Fact, Failure, Second};
+use super::opinions::{Opinions, Taken};
 use super::tally::{Dimension, Sketch, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
+use crate::opinions::Policies;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{Command, EVERY_TENANT, EnrichedTicket, TicketState};
+use deskstream_schemas::{Analysis, Command, EVERY_TENANT, EnrichedTicket, Opinion, TicketState, Tier};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,6 +26,7 @@ struct Contribution {
     root_cause: Arc<str>,
     industry: Arc<str>,
     language: Arc<str>,
+    tier: Arc<str>,
 }
 
 impl Contribution {
@@ -34,12 +37,14 @@ impl Contribution {
         tally.add(Dimension::RootCause(Arc::clone(&self.root_cause)), count);
         tally.add(Dimension::Industry(Arc::clone(&self.industry)), count);
         tally.add(Dimension::Language(Arc::clone(&self.language)), count);
+        tally.add(Dimension::Tier(Arc::clone(&self.tier)), count);
     }
 }
 
 #[derive(Debug)]
 struct Entry {
     version: i64,
+    text_hash: i64,
     tenant: Arc<str>,
     contribution: Contribution,
     recent: SmallVec<[i64; 2]>,
@@ -62,6 +67,8 @@ pub struct Tickets {
     horizon_ms: i64,
     entries: HashMap<u128, Entry, ahash::RandomState>,
     labels: HashMap<Box<str>, Arc<str>, ahash::RandomState>,
+    policies: Policies,
+    opinions: Opinions,
 }
 
 /// Contributions gathered in an epoch, by tenant and minute. Adding them up before they enter the collection
@@ -110,14 +117,21 @@ impl Gathered {
 
 impl Tickets {
     /// No tickets yet.
-    pub fn new(config: WriteBackConfig, horizon_ms: i64) -> Self {
-        Self { config, horizon_ms, entries: HashMap::default(), labels: HashMap::default() }
+    pub fn new(config: WriteBackConfig, policies: Policies, horizon_ms: i64) -> Self {
+        Self {
+            config,
+            horizon_ms,
+            entries: HashMap::default(),
+            labels: HashMap::default(),
+            policies,
+            opinions: Opinions::default(),
+        }
     }
 
     /// Takes an event in: adds what it changes to `gathered`, returns what else follows.
     pub fn apply(&mut self, fact: Fact, now: i64, gathered: &mut Gathered) -> Effects {
         let mut none = Effects { state: None, command: None };
-        let Fact { ticket_hash, event_hash, replayed, ticket } = fact;
+        let Fact { ticket_hash, event_hash, text_hash, replayed, mut ticket } = fact;
         let known = self.entries.get(&ticket_hash);
         if known.is_some_and(|entry| entry.recent.contains(&event_hash)) {
             metrics::DUPLICATES.inc();
@@ -134,7 +148,18 @@ impl Tickets {
             return none;
         }
 
-        let contribution = self.contribution(&ticket);
+        let mut news = false;
+        match self.opinions.judgement(ticket_hash, text_hash) {
+            Some((judged, unpublished)) => {
+                ticket.analysis = judged.clone();
+                news = unpublished;
+            }
+            None if self.policies.asks(&ticket).is_some() => {
+                self.opinions.wait(ticket_hash, text_hash, &ticket, now);
+            }
+            None => self.opinions.no_longer(ticket_hash),
+        }
+        let contribution = contribution(&mut self.labels, ticket.created_at, &ticket.analysis);
         let entry = self.entries.get_mut(&ticket_hash);
         let changed = entry.as_ref().is_none_or(|entry| entry.contribution != contribution);
         if changed {
@@ -151,6 +176,7 @@ impl Tickets {
             Some(entry) => {
                 remember(&mut entry.recent, event_hash);
                 entry.version = ticket.version;
+                entry.text_hash = text_hash;
                 entry.contribution = contribution;
                 entry.decision = decision_hash;
                 entry.seen_at = now;
@@ -160,13 +186,14 @@ impl Tickets {
                 let recent: SmallVec<[i64; 2]> = SmallVec::from_slice(&[event_hash]);
                 let remembered = recent.to_vec();
                 let version = ticket.version;
-                let entry =
-                    Entry { version, tenant, contribution, recent, decision: decision_hash, seen_at: now };
+                let decision = decision_hash;
+                let entry = Entry { version, text_hash, tenant, contribution, recent, decision, seen_at: now };
                 self.entries.insert(ticket_hash, entry);
                 (remembered, version)
             }
         };
-        if replayed {
+        // An opinion that had not been committed before the restart may have come ahead of its event.
+        if replayed && !news {
             return none;
         }
         if decided_anew && let Some(decision) = decision {
@@ -176,24 +203,112 @@ impl Tickets {
         none
     }
 
+    /// Takes a second opinion in: moves the ticket's part in windows from the local judgement to this one, and counts
+    /// what it cost.
+    pub fn apply_opinion(&mut self, second: Second, now: i64, gathered: &mut Gathered) -> Effects {
+        let mut effects = Effects { state: None, command: None };
+        let (ticket_hash, text_hash, replayed) =
+            (second.ticket_hash, second.opinion.text_hash, second.replayed);
+        let known = self.entries.get(&ticket_hash);
+        let tenant =
+            known.map_or_else(|| Arc::from(second.opinion.tenant.as_str()), |entry| Arc::clone(&entry.tenant));
+        let costs = Costs::of(&second.opinion);
+        let Some(Taken { analysis, ticket }) = self.opinions.take(second, now) else {
+            metrics::DUPLICATES.inc();
+            return effects;
+        };
+        costs.add_to(gathered.minute(&tenant, costs.at), &mut self.labels);
+        let (Some(analysis), Some(entry)) = (analysis, self.entries.get_mut(&ticket_hash)) else {
+            return effects;
+        };
+        if entry.text_hash != text_hash {
+            // The ticket's text has changed since it was asked.
+            return effects;
+        }
+        let contribution = contribution(&mut self.labels, entry.contribution.created_at, &analysis);
+        if contribution != entry.contribution {
+            let minute = gathered.minute(&tenant, contribution.created_at);
+            entry.contribution.add_to(minute, -1);
+            contribution.add_to(minute, 1);
+            entry.contribution = contribution;
+        }
+        entry.seen_at = now;
+        let Some(mut ticket) = ticket else { return effects };
+        ticket.analysis = analysis;
+        let decision = Decision::of(&ticket, &self.config);
+        let decision_hash = decision.as_ref().map_or(0, Decision::hash);
+        let decided_anew = std::mem::replace(&mut entry.decision, decision_hash) != decision_hash;
+        if replayed {
+            return effects;
+        }
+        metrics::SUPERSEDED.inc();
+        if decided_anew && let Some(decision) = decision {
+            effects.command = Some(decision.command(&ticket, &self.config, now));
+        }
+        effects.state = Some(state(ticket, entry.version, entry.recent.to_vec()));
+        effects
+    }
+
     /// Forgets tickets that no open window counts and that have been quiet for as long.
     pub fn forget_old(&mut self, now: i64) {
         let limit = now - self.horizon_ms - DAY_MS;
         self.entries.retain(|_, entry| entry.seen_at > limit || entry.contribution.created_at > limit);
+        self.opinions.forget_old(now, limit);
         metrics::TICKETS.set(i64::try_from(self.entries.len()).unwrap_or(i64::MAX));
     }
 
-    fn contribution(&mut self, ticket: &EnrichedTicket) -> Contribution {
-        let analysis = &ticket.analysis;
-        let mut label = |text: &str| intern(&mut self.labels, text);
-        Contribution {
-            created_at: ticket.created_at,
-            urgency: label(&analysis.urgency.value),
-            sentiment: label(&analysis.sentiment.value),
-            root_cause: label(&analysis.root_cause.value),
-            industry: label(&analysis.industry.value),
-            language: label(&analysis.language),
+    /// How many tickets wait for a second opinion.
+    pub fn waiting(&self) -> usize {
+        self.opinions.waiting()
+    }
+}
+
+/// What an opinion adds to the window of its end.
+struct Costs {
+    at: i64,
+    ending: &'static str,
+    tokens_in: i64,
+    tokens_out: i64,
+    microusd: i64,
+}
+
+impl Costs {
+    fn of(opinion: &Opinion) -> Self {
+        Self {
+            at: opinion.answered_at,
+            ending: opinion.ending(),
+            tokens_in: opinion.tokens_in,
+            tokens_out: opinion.tokens_out,
+            microusd: opinion.cost_microusd,
         }
+    }
+
+    fn add_to(&self, tally: &mut Tally, labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>) {
+        tally.add(Dimension::Opinion(intern(labels, self.ending)), 1);
+        tally.add(Dimension::OpinionTokensIn, self.tokens_in);
+        tally.add(Dimension::OpinionTokensOut, self.tokens_out);
+        tally.add(Dimension::OpinionCostMicrousd, self.microusd);
+    }
+}
+
+fn contribution(
+    labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>,
+    created_at: i64,
+    analysis: &Analysis,
+) -> Contribution {
+    let mut label = |text: &str| intern(labels, text);
+    Contribution {
+        created_at,
+        urgency: label(&analysis.urgency.value),
+        sentiment: label(&analysis.sentiment.value),
+        root_cause: label(&analysis.root_cause.value),
+        industry: label(&analysis.industry.value),
+        language: label(&analysis.language),
+        tier: label(match analysis.tier {
+            Tier::Local => "local",
+            Tier::Llm => "llm",
+            Tier::Human => "human",
+        }),
     }
 }
 

@@ -50,6 +50,11 @@ pub enum Dimension {
     RootCause(Arc<str>),
     Industry(Arc<str>),
     Language(Arc<str>),
+    Tier(Arc<str>),
+    Opinion(Arc<str>),
+    OpinionTokensIn,
+    OpinionTokensOut,
+    OpinionCostMicrousd,
 }
 
 /// Counts by dimension; one that is zero is absent, so that equal sums are equal values.

@@ -2,14 +2,16 @@
 
 use super::redactors::{Redactors, TenantRedactor};
 use super::tally::BatchTally;
+use crate::metrics;
+use crate::opinions::Policies;
 use crate::source::RawRecord;
 use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
 use deskstream_redact::{Field, Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::{OpenError, Vault, is_reference};
 use deskstream_schemas::{
-    Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, Span,
-    SpanField, Stage, Text, TicketContent, TicketEvent, Tier, Topic,
+    Analysis, DeadLetter, DecodeError, Decoder, EVERY_TENANT, Encoder, EnrichedTicket, Label, OpinionRequest,
+    Span, SpanField, Stage, Text, TicketContent, TicketEvent, Tier, Topic,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub struct Shared {
     contents: Decoder<TicketContent>,
     enriched: Encoder<EnrichedTicket>,
     dead: Encoder<DeadLetter>,
+    requests: Encoder<OpinionRequest>,
+    policies: Policies,
     vault: Arc<Vault>,
     redactors: Arc<Redactors>,
     analyzer: Analyzer,
@@ -83,6 +87,8 @@ impl Shared {
             contents: Decoder::new(Arc::clone(&process.registry)),
             enriched: Encoder::new(&process.ids),
             dead: Encoder::new(&process.ids),
+            requests: Encoder::new(&process.ids),
+            policies: Policies::new(&process.config),
             vault: Arc::clone(&process.vault),
             model: Text::Owned(format!("local/{}", analyzer.version())),
             redactors,
@@ -246,6 +252,16 @@ impl Enricher {
             })
         })?;
         tally.enriched(&enriched);
+        if let Some(request) = shared.policies.request(&enriched, now) {
+            match shared.requests.encode(&request) {
+                Ok(payload) => {
+                    metrics::REQUESTS.with_label_values(&[&*request.reason]).inc();
+                    out.push(OutRecord { topic: Topic::OpinionRequests, key: key.clone(), payload });
+                }
+                // The local judgement stands.
+                Err(error) => tracing::error!(%error, "a request for a second opinion could not be encoded"),
+            }
+        }
         out.push(OutRecord { topic: Topic::Enriched, key, payload });
         Ok(Step::Done)
     }

@@ -5,12 +5,16 @@
 mod channels;
 mod load;
 mod network;
+mod opinions;
 mod secret;
 mod validate;
 
 pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
 pub use load::{ConfigError, Overrides, load};
 pub use network::Network;
+pub use opinions::{
+    Ask, OpinionPolicy, OpinionsConfig, PriceConfig, ProviderConfig, ProviderKind, TenantOpinions,
+};
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;
 
@@ -39,6 +43,7 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     pub alerts: AlertsConfig,
     pub write_back: WriteBackConfig,
+    pub opinions: OpinionsConfig,
     pub tenants: BTreeMap<String, TenantConfig>,
 }
 
@@ -215,6 +220,7 @@ pub enum PriorityPolicy {
 pub struct TenantConfig {
     pub zendesk: Option<ZendeskConfig>,
     pub freshdesk: Option<FreshdeskConfig>,
+    pub opinions: Option<TenantOpinions>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

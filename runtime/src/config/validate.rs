@@ -116,6 +116,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "must have 1 to 20 characters",
         "give a prefix no agent uses, e.g. \"ds_\"",
     );
+    super::opinions::check(config, &mut check);
     for (id, tenant) in &config.tenants {
         check.that(
             !id.is_empty()
@@ -153,7 +154,7 @@ impl Check {
         }
     }
 
-    fn https(&mut self, field: &str, url: &Url) {
+    pub(super) fn https(&mut self, field: &str, url: &Url) {
         let fix = "credentials travel with every request: use https";
         self.that(url.scheme() == "https" || is_loopback(url), field, "is not https", fix);
     }

@@ -4,6 +4,7 @@ mod alert;
 mod enriched;
 mod event;
 mod operations;
+mod opinion;
 mod window;
 mod write_back;
 
@@ -11,5 +12,6 @@ pub use alert::{Alert, AlertState, Severity};
 pub use enriched::{Analysis, EnrichedTicket, Label, Span, SpanField, Text, TicketState, Tier};
 pub use event::{EventKind, Origin, Platform, Priority, Sealed, TicketContent, TicketEvent, TicketStatus};
 pub use operations::{ActorKind, AuditOutcome, AuditRecord, ControlEntity, DeadLetter, EVERY_TENANT, Stage};
+pub use opinion::{Opinion, OpinionRequest, OpinionResult};
 pub use window::Window;
 pub use write_back::{Command, Outcome, OutcomeKind, OutcomeResult};

@@ -34,6 +34,11 @@ pub struct Window {
     pub languages: BTreeMap<Text, i64>,
     pub negative_share: f64,
     pub high_urgency: i64,
+    pub tiers: BTreeMap<Text, i64>,
+    pub opinions: BTreeMap<Text, i64>,
+    pub opinion_tokens_in: i64,
+    pub opinion_tokens_out: i64,
+    pub opinion_cost_microusd: i64,
 }
 
 impl Window {
