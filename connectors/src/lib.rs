@@ -9,6 +9,7 @@
 //! | `helpdesk` | what the connectors of helpdesks share |
 //! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
+//! | `llm` | second opinions by language models |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
@@ -21,5 +22,6 @@ pub mod freshdesk;
 pub mod helpdesk;
 pub mod http;
 pub mod kafka;
+pub mod llm;
 pub mod webhook;
 pub mod zendesk;

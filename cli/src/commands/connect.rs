@@ -3,7 +3,7 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
+use deskstream_connectors::{delivery, freshdesk, llm, webhook, zendesk};
 use deskstream_runtime::Process;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 /// What was handed to Kafka may take so long to be acknowledged at the end.
 const FLUSH: Duration = Duration::from_secs(10);
 
-/// Run the connectors: webhooks, polls, write-backs, alert delivery, ClickHouse sink.
+/// Run the connectors: webhooks, polls, write-backs, alert delivery, second opinions, ClickHouse sink.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let Some(process) = args.serve.start().await? else { return Ok(()) };
     let sinks = Sinks::start(&process, "connect").await?;
     let tasks = TaskTracker::new();
-    let Started { webhooks, deliveries } = match start(&process, &sinks, &tasks, !args.no_clickhouse).await {
+    let Started { webhooks, deliveries, opinions } = match start(&process, &sinks, &tasks, !args.no_clickhouse).await {
         Ok(started) => started,
         Err(error) => {
             // What did start ends in order, instead of being cut off where it stands.
@@ -44,6 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     webhooks.ended.await?;
     tasks.wait().await;
     deliveries.join_all().await;
+    opinions.join_all().await;
     sinks.flush(FLUSH).await;
     Ok(())
 }
@@ -52,6 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 struct Started {
     webhooks: webhook::Webhooks,
     deliveries: JoinSet<()>,
+    opinions: JoinSet<()>,
 }
 
 /// Starts every part.
@@ -79,5 +81,6 @@ async fn start(
     freshdesk::spawn(process, sinks, tasks)?;
     zendesk::spawn(process, sinks, tasks)?;
     let deliveries = delivery::spawn(process).await?;
-    Ok(Started { webhooks, deliveries })
+    let opinions = llm::spawn(process).await?;
+    Ok(Started { webhooks, deliveries, opinions })
 }

@@ -1,0 +1,190 @@
+//! What happens to one request, from its record to its opinion.
+
+use super::budget::month_of;
+use super::cache::{Cache, Known, content_hash};
+use super::chain::{Asked, Chain, Verdict};
+use super::endpoint::Usage;
+use super::{metrics, prompt};
+use crate::kafka::{Handled, Received, SendError, Sink, Unhandled};
+use deskstream_runtime::config::Config;
+use deskstream_runtime::time::now_ms;
+use deskstream_schemas::{Analysis, Opinion, OpinionRequest, OpinionResult, Text};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const RECORD_RETRY: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    pub(super) config: Arc<Config>,
+    pub(super) chain: Chain,
+    pub(super) cache: Arc<Cache>,
+    pub(super) opinions: Sink<Opinion>,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// How a request ended.
+struct Ending {
+    result: OpinionResult,
+    reason: &'static str,
+    provider: String,
+    price_as_of: String,
+    content_hash: String,
+    cached: bool,
+    used: Usage,
+    analysis: Option<Analysis>,
+}
+
+impl Ending {
+    fn skipped(reason: &'static str) -> Self {
+        Self {
+            result: OpinionResult::Skipped,
+            reason,
+            provider: String::new(),
+            price_as_of: String::new(),
+            content_hash: String::new(),
+            cached: false,
+            used: Usage::default(),
+            analysis: None,
+        }
+    }
+}
+
+impl Worker {
+    /// Handles a record of `opinions.requests`.
+    pub(super) async fn handle(&self, received: &Received<OpinionRequest>) -> Handled {
+        let request = &received.record;
+        let started = Instant::now();
+        let ending = tokio::select! {
+            ending = self.end_of(request, started) => ending,
+            // Money that was held back for it counts as spent, if the grant is not given back in time.
+            () = self.shutdown.cancelled() => return Err(Unhandled::Abandoned),
+        };
+        let opinion = opinion(request, ending, started);
+        self.write(&opinion).await?;
+        self.count(&opinion, started);
+        Ok(())
+    }
+
+    async fn end_of(&self, request: &OpinionRequest, started: Instant) -> Ending {
+        let limit = i64::try_from(self.config.opinions.max_age.as_millis()).unwrap_or(i64::MAX);
+        if now_ms().saturating_sub(request.asked_at) > limit {
+            return Ending::skipped("too-old");
+        }
+        if request.subject.trim().is_empty() && request.body.trim().is_empty() {
+            return Ending::skipped("empty-text");
+        }
+        let hash = content_hash(
+            &request.tenant,
+            prompt::VERSION,
+            &request.language,
+            &request.subject,
+            &request.body,
+        );
+        if let Some(known) = self.cache.get(&hash) {
+            let analysis = Analysis { tokens_in: 0, tokens_out: 0, cost_microusd: 0, ..known.analysis };
+            return Ending {
+                result: OpinionResult::Answered,
+                provider: known.provider,
+                content_hash: hash,
+                cached: true,
+                analysis: Some(analysis),
+                ..Ending::skipped("")
+            };
+        }
+        let policy = self.config.opinion_policy(&request.tenant);
+        let deadline = started + self.config.opinions.deadline;
+        let Asked { verdict, provider, price_as_of, used } =
+            self.chain.ask(request, &policy, deadline).await;
+        let (result, reason, analysis) = match verdict {
+            Verdict::Judged { judgement, model } => {
+                let mut analysis = judgement.analysis(&request.local, model);
+                analysis.latency_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+                (analysis.tokens_in, analysis.tokens_out) = (signed(used.tokens_in), signed(used.tokens_out));
+                analysis.cost_microusd = used.cost_microusd;
+                (OpinionResult::Answered, "", Some(analysis))
+            }
+            Verdict::Failed(reason) => (OpinionResult::Failed, reason, None),
+            Verdict::Skipped(reason) => return Ending::skipped(reason),
+        };
+        Ending { result, reason, provider, price_as_of, content_hash: hash, cached: false, used, analysis }
+    }
+
+    /// Writes the opinion however long that takes; then its answer is known.
+    async fn write(&self, opinion: &Opinion) -> Result<(), Unhandled> {
+        let key = opinion.key();
+        while let Err(error) = self.opinions.send(&key, opinion).await {
+            if !SendError::retry(&error) {
+                tracing::error!(%error, request = opinion.request_id, "an opinion can't be written");
+                return Ok(());
+            }
+            tracing::warn!(%error, "opinion not acknowledged, trying again");
+            tokio::select! {
+                () = tokio::time::sleep(RECORD_RETRY) => {}
+                () = self.shutdown.cancelled() => return Err(Unhandled::Abandoned),
+            }
+        }
+        learn(&self.cache, opinion);
+        Ok(())
+    }
+
+    fn count(&self, opinion: &Opinion, started: Instant) {
+        let ending = opinion.ending();
+        metrics::OPINIONS.with_label_values(&[opinion.tenant.as_str(), ending, &opinion.reason]).inc();
+        metrics::SECONDS.with_label_values(&[ending]).observe(started.elapsed().as_secs_f64());
+        metrics::CACHED.set(i64::try_from(self.cache.len()).unwrap_or(i64::MAX));
+        tracing::debug!(
+            tenant = opinion.tenant,
+            request = opinion.request_id,
+            month = month_of(opinion.answered_at),
+            ending,
+            reason = %opinion.reason,
+            "second opinion"
+        );
+    }
+}
+
+/// Keeps an answer that was paid for.
+pub(super) fn learn(cache: &Cache, opinion: &Opinion) {
+    if opinion.result != OpinionResult::Answered || opinion.cached || opinion.prompt != prompt::VERSION {
+        return;
+    }
+    if let Some(analysis) = &opinion.analysis {
+        let known = Known { provider: opinion.provider.clone(), analysis: analysis.clone() };
+        cache.put(opinion.content_hash.clone(), known);
+    }
+}
+
+fn opinion(request: &OpinionRequest, ending: Ending, started: Instant) -> Opinion {
+    Opinion {
+        opinion_id: Uuid::now_v7().to_string(),
+        request_id: request.request_id.clone(),
+        tenant: request.tenant.clone(),
+        platform: request.platform,
+        ticket_id: request.ticket_id.clone(),
+        event_id: request.event_id.clone(),
+        version: request.version,
+        text_hash: request.text_hash,
+        asked_at: request.asked_at,
+        answered_at: now_ms(),
+        result: ending.result,
+        reason: Text::Borrowed(ending.reason),
+        provider: ending.provider,
+        prompt: Text::Borrowed(prompt::VERSION),
+        content_hash: ending.content_hash,
+        cached: ending.cached,
+        attempts: i32::try_from(ending.used.attempts).unwrap_or(i32::MAX),
+        latency_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
+        tokens_in: signed(ending.used.tokens_in),
+        tokens_out: signed(ending.used.tokens_out),
+        cost_microusd: ending.used.cost_microusd,
+        price_as_of: ending.price_as_of,
+        analysis: ending.analysis,
+    }
+}
+
+fn signed(tokens: u64) -> i64 {
+    i64::try_from(tokens).unwrap_or(i64::MAX)
+}
