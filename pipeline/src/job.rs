@@ -4,10 +4,10 @@ use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher,
 use crate::alerts::{Evaluator, RuleSet};
 use crate::cluster::{ClusterError, Communication, Membership, Peers};
 use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redactors, Shared};
+use crate::opinions::Policies;
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
 };
-use crate::opinions::Policies;
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;

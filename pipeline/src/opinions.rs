@@ -252,8 +252,9 @@ pub(crate) mod tests {
 
     #[test]
     fn a_sample_is_the_configured_share_and_always_the_same_tickets() {
-        let sampled =
-            |version| (0..4000).filter(move |id| asks(Ask::Sample, &ticket(*id, version, 0.9, "x")).is_some());
+        let sampled = |version| {
+            (0..4000).filter(move |id| asks(Ask::Sample, &ticket(*id, version, 0.9, "x")).is_some())
+        };
         let first: Vec<_> = sampled(1).collect();
         assert!((900..1100).contains(&first.len()), "{}", first.len());
         assert_eq!(first, sampled(2).collect::<Vec<_>>());

@@ -146,12 +146,13 @@ impl Budget {
         let (of_month, own) = (format!("{tenant}/{month}/"), self.id(tenant, month));
         let entities = self.control.list(KIND);
         let others = entities.iter().filter(|entity| entity.id.starts_with(&of_month) && entity.id != own);
-        others.map(|entity| match serde_json::from_str::<Grant>(&entity.body) {
-            Ok(grant) => grant.granted_microusd.max(0),
-            // Nobody knows what it stands for: then nothing is left.
-            Err(_) => i64::MAX / 4,
-        })
-        .fold(0, i64::saturating_add)
+        others
+            .map(|entity| match serde_json::from_str::<Grant>(&entity.body) {
+                Ok(grant) => grant.granted_microusd.max(0),
+                // Nobody knows what it stands for: then nothing is left.
+                Err(_) => i64::MAX / 4,
+            })
+            .fold(0, i64::saturating_add)
     }
 
     fn id(&self, tenant: &str, month: &str) -> String {

@@ -18,10 +18,11 @@ pub(super) fn content_hash(tenant: &str, prompt: &str, language: &str, subject: 
     hex::encode(hasher.finalize())
 }
 
-/// The judgement on a question, and the provider that gave it.
+/// The judgement on a question, the provider that gave it, and the request it was for.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Known {
     pub(super) provider: String,
+    pub(super) request_id: String,
     pub(super) analysis: Analysis,
 }
 
@@ -93,7 +94,10 @@ pub(super) mod tests {
     fn the_oldest_answer_goes_first() {
         let cache = Cache::new(NonZeroUsize::new(2).unwrap());
         for name in ["a", "b", "a", "c"] {
-            cache.put(name.into(), Known { provider: name.into(), analysis: analysis() });
+            cache.put(
+                name.into(),
+                Known { provider: name.into(), request_id: String::new(), analysis: analysis() },
+            );
         }
         assert!(cache.get("a").is_none() && cache.get("b").is_some() && cache.get("c").is_some());
         assert_eq!(cache.len(), 2);

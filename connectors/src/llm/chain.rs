@@ -21,7 +21,10 @@ pub(super) struct Asked {
 }
 
 pub(super) enum Verdict {
-    Judged { judgement: Judgement, model: String },
+    Judged {
+        judgement: Judgement,
+        model: String,
+    },
     /// Nobody was asked.
     Skipped(&'static str),
     Failed(&'static str),
@@ -42,7 +45,12 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Asks until one answers.
-    pub(super) async fn ask(&self, request: &OpinionRequest, policy: &OpinionPolicy, deadline: Instant) -> Asked {
+    pub(super) async fn ask(
+        &self,
+        request: &OpinionRequest,
+        policy: &OpinionPolicy,
+        deadline: Instant,
+    ) -> Asked {
         let mut asked = Asked {
             verdict: Verdict::Skipped("no-provider"),
             provider: String::new(),

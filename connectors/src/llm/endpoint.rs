@@ -1,11 +1,11 @@
 //! One configured provider: its protocol, its limits, its price.
 
-use super::openai::OpenAi;
+use super::LlmError;
 use super::ollama::Ollama;
+use super::openai::OpenAi;
 use super::prompt::Message;
 use super::provider::{Ask, Completion, Provider};
 use super::tokens::{TokenBucket, cost_microusd, most_tokens};
-use super::LlmError;
 use crate::http::{Call, CallError, Cause, Client, ClientOptions, Effect, Repeat};
 use bytes::Bytes;
 use deskstream_runtime::config::{ProviderConfig, ProviderKind};
@@ -129,6 +129,16 @@ impl Endpoint {
 
     fn cost(&self, tokens_in: u64, tokens_out: u64) -> i64 {
         cost_microusd(&self.config.price, tokens_in, tokens_out)
+    }
+
+    /// Asks for the list of models: whether it is there and takes our key.
+    pub(super) async fn reach(&self, deadline: Instant) -> Result<(), CallError> {
+        let call = Call {
+            headers: &self.headers,
+            deadline: Some(deadline),
+            ..Call::get("models", self.protocol.models())
+        };
+        self.client.call(&call).await.map(drop)
     }
 
     /// Asks. A call whose answer never came is counted as if the question had been read each time, since it may be billed.

@@ -66,5 +66,6 @@ pub(super) static SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
 });
 
 pub(super) static CACHED: LazyLock<IntGauge> = LazyLock::new(|| {
-    register_int_gauge!("deskstream_llm_cached_answers", "Answers kept for texts that come again").expect(ONCE)
+    register_int_gauge!("deskstream_llm_cached_answers", "Answers kept for texts that come again")
+        .expect(ONCE)
 });

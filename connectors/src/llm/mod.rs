@@ -37,7 +37,7 @@ mod tokens;
 mod warm;
 mod worker;
 
-use crate::http::SetupError;
+use crate::http::{CallError, SetupError};
 use crate::kafka::{DeadLetterSink, Feed, FeedError, FeedOptions, Producer, ProducerOptions, Sink};
 use budget::Budget;
 use cache::Cache;
@@ -50,7 +50,9 @@ use deskstream_runtime::time::now_ms;
 use deskstream_schemas::OpinionRequest;
 use endpoint::Endpoint;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use worker::Worker;
 
 /// Name in `updated_by`.
@@ -60,7 +62,9 @@ const ACTOR: &str = "llm";
 #[derive(Debug, thiserror::Error)]
 pub enum LlmError {
     /// A provider's key is missing.
-    #[error("opinions.providers.{provider}.api_key: {problem}; set it, or name another \"env:NAME\" or \"file:PATH\"")]
+    #[error(
+        "opinions.providers.{provider}.api_key: {problem}; set it, or name another \"env:NAME\" or \"file:PATH\""
+    )]
     Key {
         /// Name of the provider.
         provider: String,
@@ -104,6 +108,23 @@ pub fn check(config: &OpinionsConfig) -> Result<(), LlmError> {
     endpoints(config).map(drop)
 }
 
+/// Asks each provider of the chain for its list of models, which costs nothing; gives its name, and what is wrong.
+///
+/// # Errors
+/// If a provider is not described as it must be.
+pub async fn reach(
+    config: &OpinionsConfig,
+    patience: Duration,
+) -> Result<Vec<(String, Option<CallError>)>, LlmError> {
+    deskstream_runtime::install_crypto_provider();
+    let mut reached = Vec::new();
+    for endpoint in endpoints(config)? {
+        let result = endpoint.reach(Instant::now() + patience).await;
+        reached.push((endpoint.name().to_owned(), result.err()));
+    }
+    Ok(reached)
+}
+
 /// Starts answering requests, if providers are configured; ends on the process' shutdown.
 pub async fn spawn(process: &Process) -> Result<JoinSet<()>, LlmError> {
     let mut tasks = JoinSet::new();
@@ -122,7 +143,9 @@ pub async fn spawn(process: &Process) -> Result<JoinSet<()>, LlmError> {
         let warmed = tokio::task::spawn_blocking(move || warm::warm(&process, &cache, capacity)).await;
         match warmed.expect("reading a topic does not panic") {
             Ok(answers) => tracing::info!(answers, "second opinions of before are known"),
-            Err(error) => tracing::warn!(%error, "second opinions of before are not known: they are asked again"),
+            Err(error) => {
+                tracing::warn!(%error, "second opinions of before are not known: they are asked again");
+            }
         }
     }
     let options = FeedOptions {

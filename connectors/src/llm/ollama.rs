@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 pub(super) struct Ollama {
     path: String,
+    models: String,
 }
 
 impl Ollama {
     /// `base` is the path of the configured address.
     pub(super) fn new(base: &str) -> Self {
-        Self { path: format!("{base}/api/chat") }
+        Self { path: format!("{base}/api/chat"), models: format!("{base}/api/tags") }
     }
 }
 
@@ -35,6 +36,10 @@ struct Said {
 impl Provider for Ollama {
     fn path(&self) -> &str {
         &self.path
+    }
+
+    fn models(&self) -> &str {
+        &self.models
     }
 
     fn body(&self, ask: &Ask<'_>) -> Value {
@@ -66,7 +71,10 @@ mod tests {
     fn an_answer_is_read() {
         let body = r#"{"model":"m","message":{"role":"assistant","content":"{}"},"done":true,"done_reason":"stop","eval_count":3}"#;
         let read = Ollama::new("").read(body.as_bytes()).unwrap();
-        assert_eq!((read.content.as_str(), read.tokens_in, read.tokens_out, read.whole), ("{}", None, Some(3), true));
+        assert_eq!(
+            (read.content.as_str(), read.tokens_in, read.tokens_out, read.whole),
+            ("{}", None, Some(3), true)
+        );
         assert_eq!(Ollama::new("").read(br#"{"error":"model not found"}"#), None);
     }
 }

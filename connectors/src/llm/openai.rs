@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 pub(super) struct OpenAi {
     path: String,
+    models: String,
     /// llama.cpp and older servers know only `max_tokens`; OpenAI's newer models only the other.
     limit: &'static str,
 }
@@ -17,12 +18,15 @@ impl OpenAi {
     /// `base` is the path of the configured address.
     pub(super) fn new(base: &str, of_openai: bool) -> Self {
         let limit = if of_openai { "max_completion_tokens" } else { "max_tokens" };
-        Self { path: format!("{base}/chat/completions"), limit }
+        Self { path: format!("{base}/chat/completions"), models: format!("{base}/models"), limit }
     }
 
     pub(super) fn azure(base: &str, deployment: &str, api_version: &str) -> Self {
         Self {
-            path: format!("{base}/openai/deployments/{deployment}/chat/completions?api-version={api_version}"),
+            path: format!(
+                "{base}/openai/deployments/{deployment}/chat/completions?api-version={api_version}"
+            ),
+            models: format!("{base}/openai/models?api-version={api_version}"),
             limit: "max_completion_tokens",
         }
     }
@@ -58,6 +62,10 @@ struct Usage {
 impl Provider for OpenAi {
     fn path(&self) -> &str {
         &self.path
+    }
+
+    fn models(&self) -> &str {
+        &self.models
     }
 
     fn body(&self, ask: &Ask<'_>) -> Value {
@@ -121,9 +129,12 @@ mod tests {
             whole,
             Some(Completion { content: "{}".into(), tokens_in: Some(7), tokens_out: Some(2), whole: true })
         );
-        let refused = read(r#"{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}"#);
+        let refused =
+            read(r#"{"choices":[{"message":{"content":null,"refusal":"no"},"finish_reason":"stop"}]}"#);
         assert_eq!(refused.unwrap().content, "");
-        assert!(!read(r#"{"choices":[{"message":{"content":"{"},"finish_reason":"length"}]}"#).unwrap().whole);
+        assert!(
+            !read(r#"{"choices":[{"message":{"content":"{"},"finish_reason":"length"}]}"#).unwrap().whole
+        );
         assert_eq!(read(r#"{"choices":[]}"#), None);
         assert_eq!(read("<html>"), None);
     }

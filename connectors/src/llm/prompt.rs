@@ -82,6 +82,12 @@ impl Taxonomy {
     }
 }
 
+/// The labels that a field can have.
+pub fn labels_of(field: &str) -> Option<&'static [String]> {
+    let at = FIELDS.iter().position(|known| *known == field)?;
+    Some(SHIPPED.labels(at))
+}
+
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

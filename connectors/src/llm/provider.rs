@@ -29,6 +29,9 @@ pub(super) trait Provider: Send + Sync {
     /// Path and query below the base address.
     fn path(&self) -> &str;
 
+    /// Where its list of models is, which costs nothing and tells whether the key is taken.
+    fn models(&self) -> &str;
+
     /// The request's body.
     fn body(&self, ask: &Ask<'_>) -> Value;
 

@@ -58,23 +58,30 @@ impl Worker {
         let request = &received.record;
         let started = Instant::now();
         let ending = tokio::select! {
-            ending = self.end_of(request, started) => ending,
+            ending = self.end_of(received, started) => ending,
             // Money that was held back for it counts as spent, if the grant is not given back in time.
             () = self.shutdown.cancelled() => return Err(Unhandled::Abandoned),
         };
+        let Some(ending) = ending else { return Ok(()) };
         let opinion = opinion(request, ending, started);
         self.write(&opinion).await?;
         self.count(&opinion, started);
         Ok(())
     }
 
-    async fn end_of(&self, request: &OpinionRequest, started: Instant) -> Ending {
+    /// None if the request has its opinion already.
+    async fn end_of(&self, received: &Received<OpinionRequest>, started: Instant) -> Option<Ending> {
+        let request = &received.record;
         let limit = i64::try_from(self.config.opinions.max_age.as_millis()).unwrap_or(i64::MAX);
         if now_ms().saturating_sub(request.asked_at) > limit {
-            return Ending::skipped("too-old");
+            return Some(Ending::skipped("too-old"));
         }
         if request.subject.trim().is_empty() && request.body.trim().is_empty() {
-            return Ending::skipped("empty-text");
+            return Some(Ending::skipped("empty-text"));
+        }
+        // The pipeline cuts what it asks about: this was written by something else, or with another configuration.
+        if request.subject.len() + request.body.len() > self.config.opinions.max_text_bytes {
+            return Some(Ending::skipped("too-long"));
         }
         let hash = content_hash(
             &request.tenant,
@@ -84,20 +91,22 @@ impl Worker {
             &request.body,
         );
         if let Some(known) = self.cache.get(&hash) {
+            if received.maybe_repeated && known.request_id == request.request_id {
+                return None;
+            }
             let analysis = Analysis { tokens_in: 0, tokens_out: 0, cost_microusd: 0, ..known.analysis };
-            return Ending {
+            return Some(Ending {
                 result: OpinionResult::Answered,
                 provider: known.provider,
                 content_hash: hash,
                 cached: true,
                 analysis: Some(analysis),
                 ..Ending::skipped("")
-            };
+            });
         }
         let policy = self.config.opinion_policy(&request.tenant);
         let deadline = started + self.config.opinions.deadline;
-        let Asked { verdict, provider, price_as_of, used } =
-            self.chain.ask(request, &policy, deadline).await;
+        let Asked { verdict, provider, price_as_of, used } = self.chain.ask(request, &policy, deadline).await;
         let (result, reason, analysis) = match verdict {
             Verdict::Judged { judgement, model } => {
                 let mut analysis = judgement.analysis(&request.local, model);
@@ -107,9 +116,18 @@ impl Worker {
                 (OpinionResult::Answered, "", Some(analysis))
             }
             Verdict::Failed(reason) => (OpinionResult::Failed, reason, None),
-            Verdict::Skipped(reason) => return Ending::skipped(reason),
+            Verdict::Skipped(reason) => return Some(Ending::skipped(reason)),
         };
-        Ending { result, reason, provider, price_as_of, content_hash: hash, cached: false, used, analysis }
+        Some(Ending {
+            result,
+            reason,
+            provider,
+            price_as_of,
+            content_hash: hash,
+            cached: false,
+            used,
+            analysis,
+        })
     }
 
     /// Writes the opinion however long that takes; then its answer is known.
@@ -152,7 +170,11 @@ pub(super) fn learn(cache: &Cache, opinion: &Opinion) {
         return;
     }
     if let Some(analysis) = &opinion.analysis {
-        let known = Known { provider: opinion.provider.clone(), analysis: analysis.clone() };
+        let known = Known {
+            provider: opinion.provider.clone(),
+            request_id: opinion.request_id.clone(),
+            analysis: analysis.clone(),
+        };
         cache.put(opinion.content_hash.clone(), known);
     }
 }

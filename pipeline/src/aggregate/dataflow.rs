@@ -132,7 +132,8 @@ type Update = (WindowKey, u64, Tally);
 
 /// Builds the dataflow in a worker.
 pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
-    let AggregateOptions { enriched, opinions, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } = options;
+    let AggregateOptions { enriched, opinions, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } =
+        options;
     // Before the first commit there is no past to rebuild; after it, time goes on from there.
     let resume_ms = enriched.replay.resume_ms;
     let mut progress = Vec::new();
@@ -169,7 +170,8 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     let retired = Retired::default();
     let clock = Clock { epochs, resume_ms, horizon_ms };
     let tickets = Tickets::new(options.write_back, options.policies, horizon_ms);
-    let (updates, records) = latest((facts, seconds, failures), tickets, clock, Arc::clone(codecs), Rc::clone(&retired));
+    let (updates, records) =
+        latest((facts, seconds, failures), tickets, clock, Arc::clone(codecs), Rc::clone(&retired));
     let counted = updates.as_collection().count_total();
     let (window_records, minutes) = emit(counted.inner, clock, Arc::clone(codecs), retired);
     let alerts = evaluate(minutes, api_use, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
@@ -337,9 +339,9 @@ fn latest<'scope>(
 
 impl Effects {
     fn records(self, codecs: &Codecs) -> impl Iterator<Item = OutRecord> {
-        let state = self.state.and_then(|state| {
-            out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state))
-        });
+        let state = self
+            .state
+            .and_then(|state| out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state)));
         let command = self.command.and_then(|command| {
             metrics::COMMANDS.inc();
             out_record(Topic::Commands, command.key(), codecs.commands.encode(&command))

@@ -187,7 +187,8 @@ impl Tickets {
                 let remembered = recent.to_vec();
                 let version = ticket.version;
                 let decision = decision_hash;
-                let entry = Entry { version, text_hash, tenant, contribution, recent, decision, seen_at: now };
+                let entry =
+                    Entry { version, text_hash, tenant, contribution, recent, decision, seen_at: now };
                 self.entries.insert(ticket_hash, entry);
                 (remembered, version)
             }
@@ -210,8 +211,8 @@ impl Tickets {
         let (ticket_hash, text_hash, replayed) =
             (second.ticket_hash, second.opinion.text_hash, second.replayed);
         let known = self.entries.get(&ticket_hash);
-        let tenant =
-            known.map_or_else(|| Arc::from(second.opinion.tenant.as_str()), |entry| Arc::clone(&entry.tenant));
+        let tenant = known
+            .map_or_else(|| Arc::from(second.opinion.tenant.as_str()), |entry| Arc::clone(&entry.tenant));
         let costs = Costs::of(&second.opinion);
         let Some(Taken { analysis, ticket }) = self.opinions.take(second, now) else {
             metrics::DUPLICATES.inc();

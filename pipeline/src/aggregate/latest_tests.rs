@@ -170,11 +170,7 @@ fn after_a_restart_what_was_published_is_not_published_again_and_the_rest_is() {
                 seen.opinion(&mut tickets, &opinion(&first, "o1", "refund"), committed);
             }
             let expected = usize::from(!committed);
-            assert_eq!(
-                (seen.states.len(), seen.commands.len()),
-                (expected, expected),
-                "{committed} {ahead}"
-            );
+            assert_eq!((seen.states.len(), seen.commands.len()), (expected, expected), "{committed} {ahead}");
             assert_eq!(seen.causes(), [("refund".to_owned(), 1)]);
         }
     }

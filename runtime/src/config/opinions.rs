@@ -241,7 +241,7 @@ fn policy(field: &str, policy: &OpinionPolicy, config: &super::Config, check: &m
         (0.0..=2.0).contains(&policy.min_value),
         &format!("{field}.min_value"),
         "is not within 0 and 2",
-        "0.6 is a good start",
+        "0.35 is a good start",
     );
     for (key, usd) in
         [("monthly_budget_usd", policy.monthly_budget_usd), ("ticket_ceiling_usd", policy.ticket_ceiling_usd)]
@@ -371,7 +371,11 @@ mod tests {
         let policy = config.opinion_policy("acme");
         assert_eq!((policy.ask, policy.min_value), (Ask::ExpectedValue, 0.9));
         assert_eq!(policy.monthly_budget_microusd(), 12_500_000);
-        assert_eq!(config.opinion_policy("other").ask, Ask::Never, "nothing is asked unless somebody says so");
+        assert_eq!(
+            config.opinion_policy("other").ask,
+            Ask::Never,
+            "nothing is asked unless somebody says so"
+        );
     }
 
     #[test]
@@ -390,7 +394,10 @@ mod tests {
         told(&with_key.replace("2026-11-01", "last week"), "price.as_of: is no date");
         told(&with_key.replace("[\"main\"]", "[\"main\", \"other\"]"), "names `other`, which is no provider");
         told(&with_key.replace("\"openai\"", "\"azure\""), "opinions.providers.main.deployment: is not set");
-        told("[tenants.acme.opinions]\nask = \"always\"\n", "tenants.acme.opinions.ask: asks, but there is nobody");
+        told(
+            "[tenants.acme.opinions]\nask = \"always\"\n",
+            "tenants.acme.opinions.ask: asks, but there is nobody",
+        );
         told(&format!("{with_key}[opinions.policy]\nsample = 3.0\n"), "opinions.policy.sample: is no share");
         told(
             &format!("{with_key}[opinions.policy]\nmonthly_budget_usd = -1.0\n"),

@@ -12,6 +12,7 @@
 //! - [`PagerDuty`]: Events API v2 with its dedup rules and incident history.
 //! - [`Slack`]: an incoming webhook with block limits and its message rate.
 //! - [`Alertmanager`]: API v2 as clients use it, with its short memory.
+//! - [`Llm`]: language models as OpenAI, Azure and Ollama serve them, with bad answers on demand.
 //! - [`Receiver`]: checks Deskstream's signed webhook.
 //! - [`tickets`]: an endless, seeded stream of support tickets with planted personal data.
 //! - [`Samples`]: all of them in one process, for the demo; [`serve`] runs it until told to end.
@@ -26,6 +27,7 @@ pub mod faults;
 pub mod freshdesk;
 mod http_server;
 mod ids;
+pub mod llm;
 pub mod pagerduty;
 pub mod receiver;
 mod serve;
@@ -36,6 +38,7 @@ pub mod zendesk;
 pub use alertmanager::Alertmanager;
 pub use clock::Clock;
 pub use freshdesk::Freshdesk;
+pub use llm::Llm;
 pub use pagerduty::PagerDuty;
 pub use receiver::Receiver;
 pub use serve::{AllStats, PortFile, Samples, ServeError, ServeOptions, TenantPorts, serve};
