@@ -127,7 +127,16 @@ async fn nothing_is_left_in_clear_and_who_is_erased_is_gone() {
     let migrations = u64::try_from(MIGRATIONS.len()).unwrap();
     bed.wait_for_answer("SELECT uniqExact(version) FROM schema_migrations", migrations).await;
     // Outdated parts go after a second rather than eight minutes, and the cleaner looks every second.
-    for table in ["ticket_events", "tickets", "outcomes", "dead_letters", "windows", "alerts"] {
+    for table in [
+        "ticket_events",
+        "tickets",
+        "outcomes",
+        "dead_letters",
+        "opinions",
+        "judgements",
+        "windows",
+        "alerts",
+    ] {
         let sql = format!(
             "ALTER TABLE {table} MODIFY SETTING old_parts_lifetime = 1, cleanup_delay_period = 1, \
              max_cleanup_delay_period = 1, cleanup_delay_period_random_add = 0"

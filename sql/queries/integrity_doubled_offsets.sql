@@ -7,6 +7,7 @@ FROM
     UNION ALL SELECT 'alerts', kafka_topic, kafka_partition, kafka_offset FROM alerts
     UNION ALL SELECT 'audit', kafka_topic, kafka_partition, kafka_offset FROM audit
     UNION ALL SELECT 'dead_letters', kafka_topic, kafka_partition, kafka_offset FROM dead_letters
+    UNION ALL SELECT 'opinions', kafka_topic, kafka_partition, kafka_offset FROM opinions
     UNION ALL SELECT 'outcomes', kafka_topic, kafka_partition, kafka_offset FROM outcomes
 )
 GROUP BY table_name, kafka_topic, kafka_partition, kafka_offset

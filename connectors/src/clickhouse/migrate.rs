@@ -63,6 +63,17 @@ migrations![
     "0017" "lighter_ticket_text",
     "0018" "fewer_files",
     "0019" "fewer_files_of_tickets",
+    "0020" "opinions",
+    "0021" "judgements",
+    "0022" "judgements_from_opinions",
+    "0023" "text_of_tickets",
+    "0024" "tickets_with_text_hash",
+    "0025" "windows_of_opinions",
+    "0026" "v_window_1m_with_opinions",
+    "0027" "v_window_5m_with_opinions",
+    "0028" "v_window_1h_with_opinions",
+    "0029" "v_window_1d_with_opinions",
+    "0030" "v_tickets_with_opinions",
 ];
 
 const fn number(text: &str) -> u32 {
@@ -248,7 +259,13 @@ mod tests {
     fn every_migration_can_be_applied_again() {
         for migration in MIGRATIONS {
             let text = migration.sql.to_uppercase();
-            let idempotent = ["IF NOT EXISTS", "CREATE OR REPLACE VIEW", "MODIFY COLUMN", "MODIFY SETTING"];
+            let idempotent = [
+                "IF NOT EXISTS",
+                "CREATE OR REPLACE VIEW",
+                "MODIFY COLUMN",
+                "MODIFY SETTING",
+                "MODIFY QUERY",
+            ];
             let idempotent = idempotent.iter().any(|words| text.contains(words));
             assert!(idempotent, "{:04}_{}", migration.version, migration.name);
             assert!(!migration.sql.trim_end().ends_with(';'), "one statement, without an end mark");

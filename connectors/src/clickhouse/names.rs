@@ -1,8 +1,8 @@
 //! Enumerations as analysts read them: lower case, and `none` where the helpdesk says nothing.
 
 use deskstream_schemas::{
-    ActorKind, AlertState, AuditOutcome, EventKind, Origin, OutcomeKind, OutcomeResult, Priority, SpanField,
-    Stage, TicketStatus, Tier,
+    ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult,
+    Priority, SpanField, Stage, TicketStatus, Tier,
 };
 
 pub(super) fn kind(value: EventKind) -> &'static str {
@@ -48,6 +48,14 @@ pub(super) fn field(value: SpanField) -> &'static str {
         SpanField::Subject => "subject",
         SpanField::Body => "body",
         SpanField::Tag => "tag",
+    }
+}
+
+pub(super) fn opinion(value: OpinionResult) -> &'static str {
+    match value {
+        OpinionResult::Answered => "answered",
+        OpinionResult::Skipped => "skipped",
+        OpinionResult::Failed => "failed",
     }
 }
 

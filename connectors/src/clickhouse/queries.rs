@@ -54,6 +54,7 @@ queries![
     "open_tickets",
     "redactions_by_kind",
     "root_causes_by_week",
+    "second_opinions",
     "sentiment_by_day",
     "ticket_history",
     "uncertain_judgements",

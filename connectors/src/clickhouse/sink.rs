@@ -15,7 +15,7 @@ use super::troubles::Troubles;
 use crate::kafka::DeadLetterSink;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::{Process, kafka};
-use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Outcome, Window};
+use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Opinion, Outcome, Window};
 use deskstream_schemas::{Cleanup, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
 use rdkafka::TopicPartitionList;
@@ -364,6 +364,7 @@ pub async fn run_all(
 ) -> Result<(), SinkError> {
     let events = TableSink::<EnrichedTicket>::new(process, options, dead_letters.clone())?;
     let windows = TableSink::<Window>::new(process, options, dead_letters.clone())?;
+    let opinions = TableSink::<Opinion>::new(process, options, dead_letters.clone())?;
     let alerts = TableSink::<Alert>::new(process, options, dead_letters.clone())?;
     let audit = TableSink::<AuditRecord>::new(process, options, dead_letters.clone())?;
     let letters = TableSink::<DeadLetter>::new(process, options, None)?;
@@ -371,6 +372,7 @@ pub async fn run_all(
     let mut sinks = JoinSet::new();
     sinks.spawn(events.run());
     sinks.spawn(windows.run());
+    sinks.spawn(opinions.run());
     sinks.spawn(alerts.run());
     sinks.spawn(audit.run());
     sinks.spawn(letters.run());

@@ -32,7 +32,9 @@ struct Target {
 }
 
 /// In the order in which rows are deleted: `ticket_events` last, since the others are found by it.
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
+    Target { table: "opinions", column: "event_id", source: "ticket_events", named: "event_id" },
+    Target { table: "judgements", column: "event_id", source: "ticket_events", named: "event_id" },
     Target { table: "outcomes", column: "ticket_id", source: "ticket_events", named: "ticket_id" },
     Target { table: "dead_letters", column: "event_id", source: "ticket_events", named: "event_id" },
     Target { table: "tickets", column: "last_event_id", source: "tickets", named: "last_event_id" },

@@ -4,8 +4,8 @@ use super::support::{World, config, event, label, send, send_bytes};
 use deskstream_connectors::clickhouse::{MigrateError, QUERIES, client, migrate};
 use deskstream_embedded::Platform;
 use deskstream_schemas::{
-    ActorKind, Alert, AlertState, AuditOutcome, AuditRecord, Outcome, OutcomeKind, OutcomeResult, Severity,
-    Tier, Topic, Window,
+    ActorKind, Alert, AlertState, AuditOutcome, AuditRecord, EnrichedTicket, Opinion, OpinionResult, Outcome,
+    OutcomeKind, OutcomeResult, Severity, Tier, Topic, Window,
 };
 use std::collections::BTreeMap;
 
@@ -49,11 +49,25 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
             languages: BTreeMap::from([("en".into(), 3)]),
             negative_share: 0.67,
             high_urgency: 3,
+            tiers: BTreeMap::from([("llm".into(), 3)]),
+            opinions: BTreeMap::from([("answered".into(), 2)]),
+            opinion_tokens_in: 800,
+            opinion_tokens_out: 120,
+            opinion_cost_microusd: 200,
         };
         send(&world, Topic::Windows, 0, &window.key(), &window).await;
         let hour = Window { size_s: 3600, ..window };
         send(&world, Topic::Windows, 0, &hour.key(), &hour).await;
     }
+    // A second opinion on the text of another ticket, which comes before its event, and one on a text that it no longer has.
+    let mut judged = event(0, 6);
+    (judged.occurred_at, judged.created_at, judged.tenant) = (now, now, "acme".into());
+    judged.ticket_id = "judged".into();
+    for (hash, cause, at) in [(text_hash(&judged), "refund", now), (7, "delivery", now + 5)] {
+        let opinion = opinion(&judged, hash, cause, at);
+        send(&world, Topic::Opinions, 0, &opinion.key(), &opinion).await;
+    }
+    send(&world, Topic::Enriched, 0, &judged.key(), &judged).await;
     for (state, changed_at) in [(AlertState::Firing, now - 60_000), (AlertState::Resolved, now)] {
         let alert = Alert {
             dedup_key: "rule/acme//1".into(),
@@ -110,8 +124,10 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
 
     let sinks = world.sinks().await;
     for (table, rows) in [
-        ("ticket_events", 2),
-        ("v_tickets", 1),
+        ("ticket_events", 3),
+        ("v_tickets", 2),
+        ("opinions", 2),
+        ("judgements", 2),
         ("v_window_1d", 1),
         ("v_window_1h", 1),
         ("alerts", 2),
@@ -129,7 +145,13 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         12,
         "the highest version"
     );
-    let ticket = one("SELECT tier, urgency, open, redaction_count FROM v_tickets");
+    let cost = one("SELECT opinion_cost_microusd, opinions['answered'] FROM v_window_1d");
+    assert_eq!(cost.fetch_one::<(u64, u64)>().await.unwrap(), (200, 2));
+    let better = one("SELECT tier, root_cause, model, urgency FROM v_tickets WHERE ticket_id = 'judged'");
+    let expected = ["llm", "refund", "main/small", "critical"].map(str::to_owned);
+    assert_eq!(better.fetch_one::<(String, String, String, String)>().await.unwrap(), expected.into());
+    let ticket =
+        one("SELECT tier, urgency, open, redaction_count FROM v_tickets WHERE ticket_id != 'judged'");
     let expected = ("human".to_owned(), "low".to_owned(), true, 1);
     assert_eq!(ticket.fetch_one::<(String, String, bool, u64)>().await.unwrap(), expected);
     let letter =
@@ -157,6 +179,43 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         // Those about a week or a month, a tenant `acme` or a ticket's id have something to say.
         let silent = query.name.starts_with("integrity_") || query.name == "latency_by_day";
         assert_eq!(answer.is_empty(), silent, "{}: {}", query.name, String::from_utf8_lossy(&answer));
+    }
+}
+
+fn text_hash(ticket: &EnrichedTicket) -> i64 {
+    xxhash_rust::xxh3::xxh3_64(format!("{}\0{}", ticket.subject, ticket.body).as_bytes()).cast_signed()
+}
+
+fn opinion(ticket: &EnrichedTicket, text_hash: i64, cause: &'static str, at: i64) -> Opinion {
+    let mut analysis = ticket.analysis.clone();
+    analysis.tier = Tier::Llm;
+    analysis.model = "main/small".into();
+    analysis.root_cause = label(cause);
+    analysis.urgency = label("critical");
+    Opinion {
+        opinion_id: cause.into(),
+        request_id: "r".into(),
+        tenant: ticket.tenant.clone(),
+        platform: ticket.platform,
+        ticket_id: ticket.ticket_id.clone(),
+        event_id: ticket.event_id.clone(),
+        version: ticket.version,
+        text_hash,
+        asked_at: at,
+        answered_at: at,
+        result: OpinionResult::Answered,
+        reason: "".into(),
+        provider: "main".into(),
+        prompt: "v1".into(),
+        content_hash: String::new(),
+        cached: false,
+        attempts: 1,
+        latency_ms: 900,
+        tokens_in: 400,
+        tokens_out: 60,
+        cost_microusd: 100,
+        price_as_of: "2026-11-01".into(),
+        analysis: Some(analysis),
     }
 }
 

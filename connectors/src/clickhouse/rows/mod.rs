@@ -46,6 +46,7 @@ macro_rules! table {
 
 // After the macro, which they use.
 mod operations;
+mod opinions;
 mod tickets;
 mod windows;
 

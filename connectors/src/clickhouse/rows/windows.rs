@@ -33,6 +33,11 @@ table! {
     "languages" = counts(&window.languages, count),
     "negative_share" = window.negative_share,
     "high_urgency" = count(window.high_urgency),
+    "tiers" = counts(&window.tiers, count),
+    "opinions" = counts(&window.opinions, count),
+    "opinion_tokens_in" = count(window.opinion_tokens_in),
+    "opinion_tokens_out" = count(window.opinion_tokens_out),
+    "opinion_cost_microusd" = count(window.opinion_cost_microusd),
 }
 
 table! {
