@@ -28,16 +28,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let Some(process) = args.serve.start().await? else { return Ok(()) };
     let sinks = Sinks::start(&process, "connect").await?;
     let tasks = TaskTracker::new();
-    let Started { webhooks, deliveries, opinions } = match start(&process, &sinks, &tasks, !args.no_clickhouse).await {
-        Ok(started) => started,
-        Err(error) => {
-            // What did start ends in order, instead of being cut off where it stands.
-            process.shutdown.cancel();
-            tasks.close();
-            tasks.wait().await;
-            return Err(error);
-        }
-    };
+    let Started { webhooks, deliveries, opinions } =
+        match start(&process, &sinks, &tasks, !args.no_clickhouse).await {
+            Ok(started) => started,
+            Err(error) => {
+                // What did start ends in order, instead of being cut off where it stands.
+                process.shutdown.cancel();
+                tasks.close();
+                tasks.wait().await;
+                return Err(error);
+            }
+        };
     tasks.close();
     process.shutdown.cancelled().await;
     // First no more comes in, then what came in is finished, then it is on disk.

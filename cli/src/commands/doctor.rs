@@ -3,6 +3,7 @@
 
 use crate::options::ConfigOptions;
 use deskstream_connectors::freshdesk::client as freshdesk;
+use deskstream_connectors::llm;
 use deskstream_connectors::zendesk::client as zendesk;
 use deskstream_embedded::artifacts::Artifacts;
 use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
@@ -108,6 +109,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         reach_helpdesks(&mut report, &config).await;
         reach_vault(&mut report, &config).await;
+        reach_models(&mut report, &config).await;
         listeners(&mut report, &config);
     }
     if report.problems == 0 {
@@ -306,6 +308,24 @@ async fn reach_vault(report: &mut Report, config: &Config) {
     match connected.expect("asking Vault does not panic") {
         Ok(transit) => report.ok("Vault", format!("{} can be used", transit.current())),
         Err(error) => report.problem("Vault", chain(&error), "see [keys.vault]"),
+    }
+}
+
+/// The providers of second opinions.
+async fn reach_models(report: &mut Report, config: &Config) {
+    match llm::reach(&config.opinions, HELPDESK_PATIENCE).await {
+        Ok(providers) => {
+            for (name, error) in providers {
+                let what = format!("opinions.providers.{name}");
+                match error {
+                    None => report.ok(what, "answers, and takes our key"),
+                    Some(error) => {
+                        report.problem(what, chain(&error), "check its url, api_key and api_version");
+                    }
+                }
+            }
+        }
+        Err(error) => report.problem("opinions", chain(&error), "see docs/second-opinions.md"),
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use crate::options::ConfigOptions;
-use deskstream_connectors::delivery;
+use deskstream_connectors::{delivery, llm};
 use deskstream_pipeline::alerts;
 use deskstream_runtime::config::DEFAULTS;
 
@@ -26,6 +26,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     // Some settings are only understood by the channel they are for: secrets that are URLs, addresses.
     delivery::check(&config.alerts)?;
+    llm::check(&config.opinions)?;
     let configured = alerts::configured(&config.alerts)?;
     for channel in &configured.missing_channels {
         println!(
