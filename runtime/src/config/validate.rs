@@ -116,6 +116,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "must have 1 to 20 characters",
         "give a prefix no agent uses, e.g. \"ds_\"",
     );
+    config.console.check(&mut check);
     for (id, tenant) in &config.tenants {
         check.that(
             !id.is_empty()
