@@ -41,7 +41,10 @@ impl History {
 
     /// A statement with `{scope:String}` bound to what the caller may see.
     pub fn ask(&self, scope: &Scope, sql: &str) -> Result<Query, ApiError> {
-        debug_assert!(sql.contains("{scope:String}"), "every statement compares the tenant: {sql}");
+        if !sql.contains("{scope:String}") {
+            tracing::error!(sql, "a statement compares no tenant: it is not sent");
+            return Err(ApiError::Internal);
+        }
         let query = self.client.query_raw(sql).param("scope", scope.tenant());
         if scope.is_all() {
             return Ok(query);

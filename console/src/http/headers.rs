@@ -22,7 +22,7 @@ const FIXED: [(HeaderName, &str); 7] = [
 
 /// Adds the headers; `https` says whether browsers may be told to insist on it.
 pub async fn add(https: bool, mut request: Request, next: Next) -> Response {
-    let id = RequestId::new();
+    let id = RequestId::default();
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

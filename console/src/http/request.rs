@@ -14,12 +14,14 @@ const MAX_AGENT: usize = 200;
 #[derive(Debug, Clone)]
 pub struct RequestId(Arc<str>);
 
-impl RequestId {
-    /// A new one: a caller's own might be anybody's text.
-    pub fn new() -> Self {
+/// A new one: a caller's own might be anybody's text.
+impl Default for RequestId {
+    fn default() -> Self {
         Self(uuid::Uuid::now_v7().to_string().into())
     }
+}
 
+impl RequestId {
     /// As a header.
     pub fn header(&self) -> HeaderValue {
         HeaderValue::from_str(&self.0).expect("a UUID is a header")
