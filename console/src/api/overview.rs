@@ -12,10 +12,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use deskstream_runtime::time::now_ms;
 use futures::{Stream, StreamExt as _};
 use moka::future::Cache;
+use prometheus::{IntGauge, register_int_gauge};
 use serde::Deserialize;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 /// A week.
@@ -26,6 +28,27 @@ const PERIOD: Duration = Duration::from_secs(2);
 
 /// Answers, kept for a moment: however many look at one tenant's numbers, ClickHouse is asked once.
 pub type Answers = Cache<(Scope, u32), Arc<Overview>>;
+
+static STREAMS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!("deskstream_console_streams", "Open streams of live numbers")
+        .expect("a metric is registered once, under a valid name")
+});
+
+/// Room for a stream, counted while it is taken.
+struct Turn(#[allow(dead_code, reason = "held until the stream ends")] OwnedSemaphorePermit);
+
+impl Turn {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        STREAMS.inc();
+        Self(permit)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        STREAMS.dec();
+    }
+}
 
 /// An empty cache.
 pub fn answers() -> Answers {
@@ -89,7 +112,7 @@ pub async fn stream(
         .map_err(|_| ApiError::TooMany { what: "too many open streams", after: Duration::from_secs(10) })?;
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let state = (app, caller, headers, ticks, turn, String::new(), false);
+    let state = (app, caller, headers, ticks, Turn::new(turn), String::new(), false);
     let events = futures::stream::unfold(
         state,
         move |(app, caller, headers, mut ticks, turn, mut last, ended)| async move {
