@@ -6,8 +6,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact, registry,
-    run, samples, train, validate,
+    bench, connect, console, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact,
+    registry, run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -32,6 +32,8 @@ enum Command {
     Connect(connect::Args),
     /// Run the pipeline: redaction, analysis, windows, alert rules.
     Run(run::Args),
+    /// Run the console: REST API and web UI for operators, admins, agents, reviewers and auditors.
+    Console(console::Args),
     /// Create topics, register schemas and bring ClickHouse's tables up to date.
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
@@ -89,6 +91,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Demo(args) => demo::run(args).await,
             Command::Connect(args) => connect::run(args).await.map(done),
             Command::Run(args) => run::run(args).await.map(done),
+            Command::Console(args) => console::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),

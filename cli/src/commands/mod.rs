@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod connect;
+pub mod console;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;

@@ -3,6 +3,7 @@
 //! Unknown keys are refused, and every complaint names the field and the fix.
 
 mod channels;
+mod console;
 mod load;
 mod network;
 mod opinions;
@@ -10,6 +11,7 @@ mod secret;
 mod validate;
 
 pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
+pub use console::ConsoleConfig;
 pub use load::{ConfigError, Overrides, load};
 pub use network::Network;
 pub use opinions::{
@@ -40,6 +42,7 @@ pub struct Config {
     pub clickhouse: ClickHouseConfig,
     pub keys: KeysConfig,
     pub http: HttpConfig,
+    pub console: ConsoleConfig,
     pub pipeline: PipelineConfig,
     pub alerts: AlertsConfig,
     pub write_back: WriteBackConfig,

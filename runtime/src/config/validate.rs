@@ -117,6 +117,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "give a prefix no agent uses, e.g. \"ds_\"",
     );
     super::opinions::check(config, &mut check);
+    config.console.check(&mut check);
     for (id, tenant) in &config.tenants {
         check.that(
             !id.is_empty()
