@@ -2,12 +2,12 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use super::eval_redact;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use deskstream_analyze::{
-    Analyzer, SHIPPED_LABEL_MAP,
-    eval::{LabelMap, Metrics, Purpose, Report, evaluate, load},
+    Classifier, HeadModel, SHIPPED_LABEL_MAP,
+    eval::{Example, LabelMap, Metrics, Purpose, Report, evaluate, load},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -33,9 +33,17 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     label_map: Option<PathBuf>,
 
+    /// Leave out texts with this label: what is out of scope, say.
+    #[arg(long, num_args = 1.., value_name = "LABEL")]
+    without: Vec<String>,
+
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
+
+    /// Folder for report.json, report.md and charts (SVG); made if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// What else can be measured.
@@ -54,25 +62,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Part::Redact(args)) = &args.part {
         return eval_redact::run(args);
     }
-    let analyzer = match &args.model {
-        Some(path) => Analyzer::open(path).with_context(|| format!("opening model {}", path.display()))?,
-        None => Analyzer::shipped().context("opening the built-in model")?,
+    let classifier = match &args.model {
+        Some(path) => Classifier::open(path).with_context(|| format!("opening model {}", path.display()))?,
+        None => Classifier::shipped().context("opening the built-in model")?,
     };
-    let text = match &args.label_map {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?,
-        None => SHIPPED_LABEL_MAP.to_owned(),
-    };
-    let map = LabelMap::parse(&text)?;
-    for head in deskstream_analyze::Head::ALL {
-        let same =
-            map.head(head).labels.iter().map(String::as_str).eq(analyzer.labels(head).iter().map(|l| &**l));
-        anyhow::ensure!(
-            same,
-            "the label map has other {} labels than the model: give the one it was trained with by --label-map",
-            head.name()
-        );
-    }
-    let loaded = load(&args.data, &map, Purpose::Eval)?;
+    let map = label_map(&args, classifier.model().heads())?;
+    let mut loaded = load(&args.data, &map, Purpose::Eval)?;
+    leave_out(&args.without, &map, &mut loaded.examples)?;
     anyhow::ensure!(
         !loaded.examples.is_empty(),
         "none of {} records has a label: name fields like the heads, or map them in the label map",
@@ -82,8 +78,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let report = evaluate(&analyzer, loaded.examples.iter(), &map, || bar.inc(1));
+    let report = evaluate(&classifier, loaded.examples.iter(), &map, || bar.inc(1));
     bar.finish_and_clear();
+    if let Some(out) = &args.out {
+        write(out, &report)?;
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -92,10 +91,67 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The label map that fits a model: of what each head is called and what it answers.
+fn label_map(args: &Args, heads: &[HeadModel]) -> anyhow::Result<LabelMap> {
+    let labels = |h: &HeadModel| h.labels.iter().map(|l| l.to_string()).collect::<Vec<_>>();
+    let (text, given) = match &args.label_map {
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            (text, true)
+        }
+        None => (SHIPPED_LABEL_MAP.to_owned(), false),
+    };
+    let map = LabelMap::parse(&text)?;
+    let fits = |map: &LabelMap| {
+        map.heads().len() == heads.len()
+            && map
+                .heads()
+                .iter()
+                .zip(heads)
+                .all(|(spec, h)| *spec.name == *h.name && spec.labels == labels(h))
+    };
+    if fits(&map) {
+        return Ok(map);
+    }
+    anyhow::ensure!(
+        !given,
+        "the label map has other heads or labels than the model: give the one it was trained with by --label-map"
+    );
+    let columns: Vec<_> = heads.iter().map(|h| (h.name.to_string(), labels(h))).collect();
+    Ok(LabelMap::of_columns(&map, &columns)?)
+}
+
+fn leave_out(labels: &[String], map: &LabelMap, examples: &mut Vec<Example>) -> anyhow::Result<()> {
+    for label in labels {
+        let heads = map.heads().iter().map(|h| h.index(label).ok()).collect::<Vec<_>>();
+        anyhow::ensure!(
+            heads.iter().any(Option::is_some),
+            "--without {label:?}: no head of the model has this label"
+        );
+        examples.retain(|e| !heads.iter().zip(&e.gold).any(|(l, gold)| l.is_some_and(|l| gold.contains(&l))));
+    }
+    Ok(())
+}
+
+fn write(out: &Path, report: &Report) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
+    let json = serde_json::to_string_pretty(report)? + "\n";
+    let files = [("report.json".to_owned(), json), ("report.md".to_owned(), report.markdown())];
+    for (name, content) in files.into_iter().chain(report.charts()) {
+        let path = out.join(name);
+        std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A matrix of more labels than this does not fit a terminal.
+const MOST_PRINTED: usize = 24;
+
 fn print(report: &Report, unlabelled: usize) {
     println!("model {}, {} labelled texts, {unlabelled} without a label", report.model, report.texts);
     for head in &report.heads {
-        println!("\n{}", head.head.name());
+        println!("\n{}", head.head);
         let line = |name: &str, m: &Metrics| {
             println!(
                 "  {name:20} {:6} texts  accuracy {:.3} (majority {:.3})  macro-F1 {:.3} ({:.3})  calibration error {:.3}  answers {:.0} %, {:.3} right{}",
@@ -122,6 +178,7 @@ fn print(report: &Report, unlabelled: usize) {
             "label", "texts", "precision", "recall", "F1"
         );
         for (class, row) in head.overall.classes.iter().zip(&head.overall.confusion) {
+            let row = if head.overall.classes.len() > MOST_PRINTED { &[][..] } else { &row[..] };
             let row: Vec<String> = row.iter().map(|n| format!("{n:5}")).collect();
             println!(
                 "  {:20} {:6} {:9.3} {:6.3} {:6.3}   {}",

@@ -19,6 +19,7 @@
 //! ```
 
 mod analyzer;
+mod classifier;
 pub mod eval;
 mod features;
 mod language;
@@ -26,7 +27,8 @@ mod model;
 mod summary;
 pub mod train;
 
-pub use analyzer::{Analysis, Analyzer, Label, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET, Scratch};
+pub use analyzer::{Analysis, Analyzer, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET};
+pub use classifier::{Classifier, Label, Scratch};
 pub use features::FeatureParams;
 pub use language::Language;
 pub use model::{FORMAT_VERSION, Head, HeadModel, Model, ModelError, ModelHeader};
