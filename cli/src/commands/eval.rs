@@ -2,12 +2,15 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use super::eval_redact;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use deskstream_analyze::{
-    Classifier, HeadModel, SHIPPED_LABEL_MAP,
-    eval::{Example, LabelMap, Metrics, Purpose, Report, evaluate, load},
+    CascadeHead, Classifier, HeadModel, SHIPPED_LABEL_MAP, Scratch, encoder,
+    eval::{Example, LabelMap, Metrics, Purpose, Report, evaluate, evaluate_with, load},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -28,6 +31,14 @@ pub struct Args {
     /// Model file; the built-in model if left out.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+
+    /// Heads made by `train --encoder`, to be asked where the model's own are unsure.
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "encoder")]
+    cascade: Vec<PathBuf>,
+
+    /// Folder of the encoder that they need; "default" is where scripts/encoder.sh puts it.
+    #[arg(long, value_name = "DIR", requires = "cascade")]
+    encoder: Option<PathBuf>,
 
     /// Label map (TOML) in place of the built-in one.
     #[arg(long, value_name = "FILE")]
@@ -78,7 +89,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ProgressStyle::with_template("measuring {bar:30} {pos}/{len} {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let report = evaluate(&classifier, loaded.examples.iter(), &map, || bar.inc(1));
+    let (report, asked) = match &args.encoder {
+        Some(folder) => cascaded(&args.cascade, folder, &classifier, &loaded.examples, &map, &bar)?,
+        None => (evaluate(&classifier, loaded.examples.iter(), &map, || bar.inc(1)), 0.0),
+    };
     bar.finish_and_clear();
     if let Some(out) = &args.out {
         write(out, &report)?;
@@ -87,6 +101,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report, loaded.unlabelled);
+        if args.encoder.is_some() {
+            println!("\nthe encoder was asked about {:.0} % of the texts", asked * 100.0);
+        }
     }
     Ok(())
 }
@@ -120,6 +137,71 @@ fn label_map(args: &Args, heads: &[HeadModel]) -> anyhow::Result<LabelMap> {
     );
     let columns: Vec<_> = heads.iter().map(|h| (h.name.to_string(), labels(h))).collect();
     Ok(LabelMap::of_columns(&map, &columns)?)
+}
+
+/// The model with the encoder where its heads are unsure.
+fn cascaded(
+    files: &[PathBuf],
+    folder: &Path,
+    classifier: &Classifier,
+    examples: &[Example],
+    map: &LabelMap,
+    bar: &ProgressBar,
+) -> anyhow::Result<(Report, f64)> {
+    let heads = classifier.model().heads();
+    let mut cascades: Vec<Option<CascadeHead>> = vec![None; heads.len()];
+    for path in files {
+        let cascade =
+            CascadeHead::open(path).with_context(|| format!("opening cascade head {}", path.display()))?;
+        let header = cascade.header();
+        anyhow::ensure!(
+            header.encoder == encoder::ID && header.fast_model == classifier.model().version(),
+            "{} was made with the encoder {} and the model {}, not with {} and {}: train it again",
+            path.display(),
+            header.encoder,
+            header.fast_model,
+            encoder::ID,
+            classifier.model().version(),
+        );
+        let head = heads.iter().position(|h| *h.name == *header.head && h.labels == header.labels);
+        let head =
+            head.with_context(|| format!("{}: the model has no head {}", path.display(), header.head))?;
+        cascades[head] = Some(cascade);
+    }
+    let mut scratch = Scratch::default();
+    let mut asked = Vec::new();
+    for (i, e) in examples.iter().enumerate() {
+        classifier.score(&e.subject, &e.body, &mut scratch);
+        let unsure = |(head, cascade): (usize, &Option<CascadeHead>)| {
+            cascade.as_ref().is_some_and(|c| c.asks(&classifier.label(head, &scratch).1))
+        };
+        if cascades.iter().enumerate().any(unsure) {
+            asked.push(i);
+        }
+    }
+    let texts: Vec<String> =
+        asked.iter().map(|&i| encoder::ticket_text(&examples[i].subject, &examples[i].body)).collect();
+    bar.set_length((texts.len() + examples.len()) as u64);
+    let vectors = super::encoder::embed_all(&super::encoder::open(folder)?, &texts, bar)?;
+    let vectors: HashMap<usize, Vec<f32>> = asked.into_iter().zip(vectors).collect();
+    let threshold = |(h, c): (&HeadModel, &Option<CascadeHead>)| {
+        c.as_ref().map_or(h.abstain_below, |c| c.header().abstain_below)
+    };
+    let thresholds: Vec<f32> = heads.iter().zip(&cascades).map(threshold).collect();
+    let share = vectors.len() as f64 / examples.len().max(1) as f64;
+    let report = evaluate_with(
+        classifier,
+        examples.iter(),
+        map,
+        &thresholds,
+        || bar.inc(1),
+        |head, example, fast| {
+            let cascade = cascades[head].as_ref()?;
+            let sure = fast.iter().copied().fold(0.0, f32::max) >= cascade.header().ask_below;
+            if sure { None } else { cascade.probabilities(vectors.get(&example)?, fast) }
+        },
+    );
+    Ok((report, share))
 }
 
 fn leave_out(labels: &[String], map: &LabelMap, examples: &mut Vec<Example>) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+mod encoder;
 pub mod erase;
 pub mod eval;
 pub mod eval_redact;

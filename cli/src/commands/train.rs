@@ -7,7 +7,15 @@ use std::{
 };
 
 use anyhow::Context as _;
-use deskstream_analyze::train::{Config, Step, Trained, train};
+use deskstream_analyze::{
+    Encoder,
+    encoder::ticket_text,
+    train::{
+        Config, Step, Trained,
+        cascade::{self, CascadeReport, TrainedCascade},
+        train,
+    },
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Train the local analysis model from labelled text.
@@ -34,7 +42,12 @@ pub struct Args {
     #[arg(long, num_args = 1.., value_name = "FIELD", conflicts_with_all = ["seed_set", "no_seed_set"])]
     labels: Vec<String>,
 
-    /// Folder for NAME.dsm, metrics.json, model-card.md and charts; made if it does not exist.
+    /// Also train heads for the encoder in this folder, which is asked where the fast heads are unsure; "default" is where
+    /// scripts/encoder.sh puts it. English only.
+    #[arg(long, value_name = "DIR")]
+    encoder: Option<PathBuf>,
+
+    /// Folder for NAME.dsm, with --encoder also NAME.HEAD.dsc, metrics.json, model-card.md and charts; made if it does not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
@@ -105,13 +118,37 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ProgressStyle::with_template("{msg:24} {bar:30} {pos}/{len} {prefix}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let trained = train(&config, &mut |step| show(&bar, step))?;
+    let mut trained = train(&config, &mut |step| show(&bar, step))?;
+    let cascades = match &args.encoder {
+        Some(folder) => second(&super::encoder::open(folder)?, &trained, &bar)?,
+        None => Vec::new(),
+    };
     bar.finish_and_clear();
+    if !cascades.is_empty() {
+        let reports: Vec<_> = cascades.iter().map(|c| c.report.clone()).collect();
+        trained.card += &CascadeReport::section(&reports, deskstream_analyze::encoder::ID);
+    }
     let model = format!("{}.dsm", config.name);
     write(&args, &model, &trained)?;
+    for cascade in &cascades {
+        let path = args.out.join(format!("{}.{}.dsc", config.name, cascade.report.head));
+        std::fs::write(&path, &cascade.file).with_context(|| format!("writing {}", path.display()))?;
+    }
     println!("{}", trained.card);
     println!("wrote {}", args.out.join(model).display());
     Ok(())
+}
+
+/// The heads behind the encoder.
+fn second(encoder: &Encoder, trained: &Trained, bar: &ProgressBar) -> anyhow::Result<Vec<TrainedCascade>> {
+    bar.set_message("encoding");
+    bar.set_prefix("");
+    bar.set_length(trained.examples.len() as u64);
+    bar.set_position(0);
+    let texts: Vec<String> = trained.examples.iter().map(|e| ticket_text(&e.subject, &e.body)).collect();
+    let vectors = super::encoder::embed_all(encoder, &texts, bar)?;
+    bar.set_message("fitting heads of vectors");
+    Ok(cascade::train(trained, &vectors, deskstream_analyze::encoder::ID)?)
 }
 
 /// A model's name is also that of its file.
@@ -191,6 +228,9 @@ fn command(args: &Args) -> String {
         if let Some(path) = path {
             line += &format!(" {flag} {}", path.display());
         }
+    }
+    if let Some(path) = &args.encoder {
+        line += &format!(" --encoder {}", path.display());
     }
     if !args.labels.is_empty() {
         line += &format!(" --labels {}", args.labels.join(" "));

@@ -146,7 +146,7 @@ fn softmax(head: &HeadModel, sums: &[i32], norm: f32, out: &mut Vec<f32>) {
     }
 }
 
-fn argmax(p: &[f32]) -> (usize, f32) {
+pub(crate) fn argmax(p: &[f32]) -> (usize, f32) {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &x) in p.iter().enumerate() {
         if x > best.1 {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 pub use crate::train::{
     data::{Example, Loaded, Purpose, load},
-    label_map::LabelMap,
+    label_map::{HeadSpec, LabelMap},
     metrics::{ClassMetrics, Judged, Metrics},
 };
 use crate::{
@@ -73,7 +73,22 @@ pub fn evaluate<'e>(
     classifier: &Classifier,
     examples: impl Iterator<Item = &'e Example>,
     map: &LabelMap,
+    progress: impl FnMut(),
+) -> Report {
+    let thresholds: Vec<f32> = classifier.model().heads().iter().map(|h| h.abstain_below).collect();
+    evaluate_with(classifier, examples, map, &thresholds, progress, |_, _, _| None)
+}
+
+/// As [`evaluate`], where `second` may answer in place of a fast head. It is given the head, the number of the example and
+/// the fast head's probabilities. `thresholds` are the confidences below which each head abstains.
+#[must_use]
+pub fn evaluate_with<'e>(
+    classifier: &Classifier,
+    examples: impl Iterator<Item = &'e Example>,
+    map: &LabelMap,
+    thresholds: &[f32],
     mut progress: impl FnMut(),
+    mut second: impl FnMut(usize, usize, &[f32]) -> Option<Vec<f32>>,
 ) -> Report {
     let mut scratch = Scratch::default();
     let heads = classifier.model().heads();
@@ -86,19 +101,28 @@ pub fn evaluate<'e>(
         for (head, judged) in judged.iter_mut().enumerate() {
             let gold = &e.gold[head];
             if !gold.is_empty() {
-                let probabilities = classifier.probabilities(head, &scratch).to_vec();
+                let fast = classifier.probabilities(head, &scratch);
+                let probabilities = second(head, texts - 1, fast).unwrap_or_else(|| fast.to_vec());
                 judged.push((Judged { gold: gold.clone(), probabilities }, &e.source, &e.lang));
             }
         }
     }
-    let heads = heads.iter().zip(map.heads()).zip(&judged).filter(|(_, j)| !j.is_empty());
-    let heads = heads.map(|((head, spec), judged)| head_report(head, spec.ordered, judged)).collect();
+    let heads = heads.iter().zip(thresholds).zip(map.heads()).zip(&judged).filter(|(_, j)| !j.is_empty());
+    let report = |(((head, threshold), spec), judged): (((&HeadModel, &f32), &HeadSpec), &Vec<_>)| {
+        head_report(head, *threshold, spec.ordered, judged)
+    };
+    let heads = heads.map(report).collect();
     Report { model: classifier.model().version().to_owned(), texts, heads }
 }
 
-fn head_report(head: &HeadModel, ordered: bool, judged: &[(Judged, &str, &str)]) -> HeadReport {
+fn head_report(
+    head: &HeadModel,
+    threshold: f32,
+    ordered: bool,
+    judged: &[(Judged, &str, &str)],
+) -> HeadReport {
     let labels: Vec<String> = head.labels.iter().map(|l| l.to_string()).collect();
-    let measure = |items: &[Judged]| Metrics::measure(items, &labels, ordered, head.abstain_below);
+    let measure = |items: &[Judged]| Metrics::measure(items, &labels, ordered, threshold);
     let grouped = |key: fn(&(Judged, &str, &str)) -> String, least: usize| {
         let mut groups: BTreeMap<String, Vec<Judged>> = BTreeMap::new();
         for item in judged {

@@ -125,7 +125,9 @@ pub fn columns(paths: &[PathBuf], names: &[String]) -> Result<Vec<(String, Vec<S
                         Some(label) if !labels.contains(&*label) => drop(labels.insert(label.into_owned())),
                         Some(_) => {}
                         None => {
-                            return Err(format!("field {name:?} is not a label: give text that is not empty"));
+                            return Err(format!(
+                                "field {name:?} is not a label: give text that is not empty"
+                            ));
                         }
                     },
                 }

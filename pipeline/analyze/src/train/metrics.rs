@@ -97,7 +97,7 @@ impl Metrics {
         let k = labels.len();
         let n = judged.len().max(1) as f64;
         let mut confusion = vec![0u64; k * k];
-        let (mut right, mut answered, mut answered_right, mut log_loss) = (0usize, 0usize, 0usize, 0f64);
+        let (mut right, mut answered, mut answered_right) = (0usize, 0usize, 0usize);
         for j in judged {
             let (predicted, confidence) = j.predicted();
             confusion[usize::from(j.class()) * k + usize::from(predicted)] += 1;
@@ -106,8 +106,6 @@ impl Metrics {
                 answered += 1;
                 answered_right += usize::from(j.right());
             }
-            let likelihood: f32 = j.gold.iter().map(|&g| j.probabilities[usize::from(g)]).sum();
-            log_loss -= f64::from(likelihood.clamp(1e-9, 1.0)).ln();
         }
         let classes: Vec<ClassMetrics> = labels
             .iter()
@@ -130,7 +128,7 @@ impl Metrics {
             majority_macro_f1: 2.0 * majority / (1.0 + majority) / present,
             calibration_error: gaps.sum::<f64>() / n,
             bins,
-            log_loss: log_loss / n,
+            log_loss: log_loss(judged),
             answered: answered as f64 / n,
             answered_accuracy: answered_right as f64 / answered.max(1) as f64,
             concordance: if ordered { concordance(judged) } else { None },
@@ -232,6 +230,16 @@ pub fn fit_temperature(judged: &[Judged]) -> f32 {
         if loss(c) < loss(d) { b = d } else { a = c }
     }
     f64::midpoint(a, b).exp() as f32
+}
+
+/// Mean negative log-likelihood of the right label.
+#[must_use]
+pub fn log_loss(judged: &[Judged]) -> f64 {
+    let one = |j: &Judged| {
+        let likelihood: f32 = j.gold.iter().map(|&g| j.probabilities[usize::from(g)]).sum();
+        -f64::from(likelihood.clamp(1e-9, 1.0)).ln()
+    };
+    judged.iter().map(one).sum::<f64>() / judged.len().max(1) as f64
 }
 
 /// No answer below this confidence, however well dev goes: the rest of the world is less like training.
