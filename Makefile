@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench bench-redact fmt lint doctor clean tools deny
+.PHONY: help setup build demo test bench bench-redact bench-analyze fmt lint doctor clean tools deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Flags for the command that a target runs: make demo ARGS="--for 60s"
@@ -42,6 +42,10 @@ bench: tools ## Measure stages, throughput, soak, webhooks, latency (ARGS="throu
 bench-redact: tools ## Measure redaction beside Microsoft Presidio (DATA="a.jsonl b.jsonl", or a generated sample)
 	cargo build --release --bin deskstream
 	@scripts/bench-redact.sh
+
+bench-analyze: tools ## Measure trained heads beside a linear SVM (DATA="train.jsonl:FIELD ..."; ENCODER=1 with the encoder)
+	cargo build --release --bin deskstream
+	@scripts/bench-analyze.sh
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -6,6 +6,7 @@ pub mod console;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+mod encoder;
 pub mod erase;
 pub mod eval;
 pub mod eval_redact;

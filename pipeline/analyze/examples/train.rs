@@ -1,5 +1,5 @@
 //! Trains a model without the `deskstream` command: `cargo run --release -p deskstream-analyze --example train -- DATA OUT [MEASURE]`,
-//! with DATA and MEASURE lists of paths separated by commas.
+//! with DATA and MEASURE lists of paths separated by commas; `-- DATA OUT MEASURE COLUMNS` makes a model of label columns.
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
 use std::{error::Error, path::PathBuf};
@@ -13,8 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let data = paths(args.next());
     let out = PathBuf::from(args.next().ok_or("usage: train DATA OUT [MEASURE]")?);
-    let mut config = Config::new(data, 42);
-    config.measure = paths(args.next());
+    let measure = paths(args.next());
+    let columns: Vec<String> = args.next().iter().flat_map(|l| l.split(',')).map(str::to_owned).collect();
+    let mut config =
+        if columns.is_empty() { Config::new(data, 42) } else { Config::of_columns(data, columns, 42) };
+    config.measure = measure;
     let list =
         |paths: &[PathBuf]| paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
     config.command = format!(

@@ -19,6 +19,10 @@
 //! ```
 
 mod analyzer;
+mod cascade;
+mod classifier;
+#[cfg(feature = "encoder")]
+pub mod encoder;
 pub mod eval;
 mod features;
 mod language;
@@ -26,7 +30,11 @@ mod model;
 mod summary;
 pub mod train;
 
-pub use analyzer::{Analysis, Analyzer, Label, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET, Scratch};
+pub use analyzer::{Analysis, Analyzer, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET};
+pub use cascade::{CascadeHead, CascadeHeader};
+pub use classifier::{Classifier, Label, Scratch};
+#[cfg(feature = "encoder")]
+pub use encoder::{Encoder, EncoderError};
 pub use features::FeatureParams;
 pub use language::Language;
 pub use model::{FORMAT_VERSION, Head, HeadModel, Model, ModelError, ModelHeader};

@@ -1,7 +1,7 @@
 //! A model file is either whole or refused, with an error that says what is wrong.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use deskstream_analyze::{Analyzer, Model, ModelError, ModelHeader};
+use deskstream_analyze::{Analyzer, Classifier, Model, ModelError, ModelHeader, Scratch};
 use proptest::prelude::*;
 
 fn shipped() -> (ModelHeader, Vec<u8>) {
@@ -44,6 +44,24 @@ fn encode_and_load_round_trip() {
     let (header, table) = small();
     let model = Model::from_bytes(&Model::encode(&header, &table).unwrap()).unwrap();
     assert_eq!(model.header(), &header);
+}
+
+#[test]
+fn a_model_of_other_questions_is_no_analyzer_but_classifies() {
+    let (mut header, table) = small();
+    header.heads.pop();
+    let file = Model::encode(&header, &table).unwrap();
+    let error = Analyzer::from_model(Model::from_bytes(&file).unwrap()).unwrap_err();
+    assert!(
+        matches!(error, ModelError::OtherHeads { .. }) && error.to_string().contains("industry"),
+        "{error}"
+    );
+
+    let classifier = Classifier::from_model(Model::from_bytes(&file).unwrap());
+    let mut scratch = Scratch::default();
+    assert!(classifier.score("", "where is my parcel", &mut scratch));
+    assert_eq!(classifier.probabilities(2, &scratch).len(), 3);
+    assert!(!classifier.score("", "[EMAIL] !!", &mut scratch), "masks say nothing");
 }
 
 #[test]
@@ -99,8 +117,10 @@ fn a_header_that_contradicts_itself_is_refused() {
         ("no temperature", |h| h.heads[0].temperature = 0.0),
         ("threshold above 1", |h| h.heads[0].abstain_below = 1.5),
         ("overlapping columns", |h| h.heads[1].column = 0),
-        ("heads in another order", |h| h.heads.swap(0, 1)),
-        ("a head too few", |h| drop(h.heads.pop())),
+        ("columns in another order", |h| h.heads.swap(0, 1)),
+        ("two heads of one name", |h| h.heads[1].name = h.heads[0].name.clone()),
+        ("a head without a name", |h| h.heads[0].name = " ".into()),
+        ("no heads", |h| h.heads.clear()),
         ("narrow rows", |h| h.row_width = 16),
         ("no n-gram that long", |h| h.features.char_ngrams = vec![9]),
         ("no affix that short", |h| h.features.affixes = vec![1]),

@@ -52,6 +52,16 @@ pub enum ModelError {
     /// The header is not the JSON expected.
     #[error("decoding the model header")]
     Header(#[source] serde_json::Error),
+    /// A model of other questions, where one of analysis is wanted.
+    #[error(
+        "the model answers {found}, analysis needs {needed} first: give a model made by `deskstream train` without --labels"
+    )]
+    OtherHeads {
+        /// Its heads.
+        found: String,
+        /// Those of analysis.
+        needed: String,
+    },
     /// The header contradicts itself.
     #[error("model header is inconsistent: {0}")]
     Inconsistent(String),

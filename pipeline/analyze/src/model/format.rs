@@ -14,7 +14,7 @@ use std::{collections::HashSet, ops::Range};
 
 use sha2::{Digest, Sha256};
 
-use super::{Head, ModelError, ModelHeader};
+use super::{ModelError, ModelHeader};
 
 /// The version this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -30,6 +30,10 @@ pub(super) const MAX_FILE: u64 = 256 << 20;
 /// Rows of 2^22 * 64 bytes would already be the file limit.
 const MAX_BITS: u8 = 22;
 const MIN_BITS: u8 = 6;
+/// Heads share the rows of one table; a program that wants more wants several models.
+const MAX_HEADS: usize = 32;
+/// Labels of all heads together: a row is a cache line for each 64.
+const MAX_LABELS: usize = 4096;
 
 pub(super) fn encode(header: &ModelHeader, table: &[i8]) -> Result<Vec<u8>, ModelError> {
     if table.contains(&i8::MIN) {
@@ -113,12 +117,15 @@ fn validate(header: &ModelHeader) -> Result<(), ModelError> {
     if !(64..=1 << 20).contains(&f.max_bytes) {
         return fail(format!("max_bytes {}, allowed are 64 to 1048576", f.max_bytes));
     }
-    if !header.heads.iter().map(|h| h.head).eq(Head::ALL) {
-        return fail(format!("heads have to be {}", Head::ALL.map(Head::name).join(", ")));
+    if header.heads.is_empty() || header.heads.len() > MAX_HEADS {
+        return fail(format!("{} heads, allowed are 1 to {MAX_HEADS}", header.heads.len()));
     }
     let mut column = 0;
-    for h in &header.heads {
-        let (name, n) = (h.head.name(), h.labels.len());
+    for (i, h) in header.heads.iter().enumerate() {
+        let (name, n) = (&h.name, h.labels.len());
+        if name.trim().is_empty() || header.heads[..i].iter().any(|other| other.name == *name) {
+            return fail(format!("head {i} has an empty or a repeated name"));
+        }
         if n < 2 || usize::from(h.fallback) >= n {
             return fail(format!("{name} has {n} labels and fallback {}", h.fallback));
         }
@@ -136,6 +143,9 @@ fn validate(header: &ModelHeader) -> Result<(), ModelError> {
             return fail(format!("{name} has a number out of range"));
         }
         column += n;
+    }
+    if column > MAX_LABELS {
+        return fail(format!("{column} labels, allowed are {MAX_LABELS} over all heads"));
     }
     let width = column.next_multiple_of(8);
     if usize::from(header.row_width) != width {

@@ -26,7 +26,7 @@ pub(crate) use memo::Memo;
 use crate::features::{FeatureParams, Features};
 use table::Table;
 
-/// The questions a model answers about a ticket.
+/// The questions that analysis asks about a ticket. A model may answer others besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
@@ -66,8 +66,9 @@ impl Head {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadModel {
-    /// Which question it answers.
-    pub head: Head,
+    /// The question it answers: [`Head::name`] for those of analysis, the name of the label column for others.
+    #[serde(rename = "head")]
+    pub name: Arc<str>,
     /// Its label set; for urgency and sentiment in rising order.
     pub labels: Vec<Arc<str>>,
     /// The label given, abstained, to a text without any feature.
@@ -94,7 +95,7 @@ pub struct ModelHeader {
     pub features: FeatureParams,
     /// Bytes per row of the table: columns of all heads, padded with zeros to a multiple of 8.
     pub row_width: u16,
-    /// The heads, in the order of [`Head::ALL`].
+    /// The heads, in the order of their columns.
     pub heads: Vec<HeadModel>,
     /// Seed of the training run.
     pub seed: u64,
@@ -161,10 +162,10 @@ impl Model {
         &self.version
     }
 
-    /// One head.
+    /// The heads, in the order of their columns.
     #[must_use]
-    pub fn head(&self, head: Head) -> &HeadModel {
-        &self.header.heads[head.index()]
+    pub fn heads(&self) -> &[HeadModel] {
+        &self.header.heads
     }
 
     /// Adds the rows of all words' parts to `sums`, remembering what a word adds.

@@ -38,7 +38,7 @@ fn compose(
         bytes as f64 / 1e6,
         config.features.char_ngrams,
         config.features.affixes,
-        report.calibration.iter().map(|(h, ..)| format!("`{}`", h.name())).collect::<Vec<_>>().join(", "),
+        report.calibration.iter().map(|(h, ..)| format!("`{h}`")).collect::<Vec<_>>().join(", "),
     )?;
     writeln!(out, "Made by:\n\n```\n{}\n```\n", config.command)?;
 
@@ -74,13 +74,21 @@ fn compose(
     )?;
 
     writeln!(out, "## On the held-out test split\n")?;
+    if config.refit {
+        writeln!(
+            out,
+            "Measured before the weights of this file were fitted, with the same settings and epochs, to all of the data, \
+             dev and test included. Temperatures and thresholds are those of dev.\n"
+        )?;
+    }
     summary_table(out, &report.test)?;
     writeln!(out, "\n| head | temperature | abstains below | epochs |\n| --- | ---: | ---: | ---: |")?;
     for (head, temperature, threshold, epoch) in &report.calibration {
-        writeln!(out, "| {} | {temperature:.2} | {threshold:.2} | {epoch} |", head.name())?;
+        writeln!(out, "| {head} | {temperature:.2} | {threshold:.2} | {epoch} |")?;
     }
     for head in &report.test.heads {
         class_table(out, head)?;
+        charts(out, head)?;
     }
     if let Some(measured) = &report.measured {
         writeln!(out, "\n## On sets it was never trained on\n")?;
@@ -93,6 +101,23 @@ fn compose(
         summary_table(out, measured)?;
     }
     Ok(())
+}
+
+/// What measuring a finished model found.
+pub(crate) fn measured(report: &Report) -> String {
+    let mut out = format!("# {}: measured on {} labelled texts\n\n", report.model, report.texts);
+    // writing to a String can't fail
+    let _ = summary_table(&mut out, report);
+    for head in &report.heads {
+        let _ = class_table(&mut out, head);
+        let _ = charts(&mut out, head);
+    }
+    out
+}
+
+fn charts(out: &mut String, head: &HeadReport) -> std::fmt::Result {
+    let name = super::file_name(&head.head);
+    writeln!(out, "\n![calibration](calibration-{name}.svg)\n![confusion](confusion-{name}.svg)")
 }
 
 fn summary_table(out: &mut String, report: &Report) -> std::fmt::Result {
@@ -110,7 +135,7 @@ fn summary_table(out: &mut String, report: &Report) -> std::fmt::Result {
             writeln!(
                 out,
                 "| {} | {name} | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.2} | {:.3} | {} |",
-                head.head.name(),
+                head.head,
                 m.texts,
                 m.accuracy,
                 m.macro_f1,
@@ -131,7 +156,7 @@ fn summary_table(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn class_table(out: &mut String, head: &HeadReport) -> std::fmt::Result {
-    writeln!(out, "\n### {}\n", head.head.name())?;
+    writeln!(out, "\n### {}\n", head.head)?;
     let names: Vec<&str> = head.overall.classes.iter().map(|c| c.label.as_str()).collect();
     writeln!(out, "| label | texts | precision | recall | F1 | taken for |")?;
     writeln!(out, "| --- | ---: | ---: | ---: | ---: | --- |")?;

@@ -1,7 +1,7 @@
 //! Reading labelled text: JSON lines with `text` (and `subject`, `lang`), and the seed set in TOML.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
@@ -11,10 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{
     TrainError,
-    label_map::{Gold, LabelMap, Use, words},
+    label_map::{Gold, LabelMap, Use, label_of, words},
     rng::Rng,
 };
-use crate::model::Head;
 
 /// One labelled text.
 #[derive(Debug, Clone)]
@@ -107,24 +106,70 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn read_lines(
+/// The labels that occur in columns of the data, in the order of the alphabet.
+///
+/// # Errors
+/// `Read`, `Record`, `NoData`; `NoColumn` if no record has the field.
+pub fn columns(paths: &[PathBuf], names: &[String]) -> Result<Vec<(String, Vec<String>)>, TrainError> {
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, &mut files)?;
+    }
+    let mut labels = vec![BTreeSet::<String>::new(); names.len()];
+    for file in &files {
+        each_record(file, |fields| {
+            for (name, labels) in names.iter().zip(&mut labels) {
+                match fields.get(name) {
+                    None | Some(Value::Null) => {}
+                    Some(value) => match label_of(value) {
+                        Some(label) if !labels.contains(&*label) => drop(labels.insert(label.into_owned())),
+                        Some(_) => {}
+                        None => {
+                            return Err(format!(
+                                "field {name:?} is not a label: give text that is not empty"
+                            ));
+                        }
+                    },
+                }
+            }
+            Ok(())
+        })?;
+    }
+    if let Some((name, _)) = names.iter().zip(&labels).find(|(_, l)| l.is_empty()) {
+        return Err(TrainError::NoColumn(name.clone()));
+    }
+    Ok(names.iter().cloned().zip(labels.into_iter().map(|l| l.into_iter().collect())).collect())
+}
+
+/// Calls `each` with the fields of every record of a file.
+fn each_record(
     file: &Path,
-    source: Option<usize>,
-    map: &LabelMap,
-    loaded: &mut Loaded,
+    mut each: impl FnMut(Map<String, Value>) -> Result<(), String>,
 ) -> Result<(), TrainError> {
     let failed = |source| TrainError::Read { path: file.to_owned(), source };
     let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
-    let name = source.map_or("own data", |i| &map.sources()[i].name);
     for (i, line) in reader.lines().enumerate() {
         let line = line.map_err(failed)?;
         if line.trim().is_empty() {
             continue;
         }
         let record = |message: String| TrainError::Record { path: file.to_owned(), line: i + 1, message };
-        let fields: Map<String, Value> = serde_json::from_str(&line).map_err(|e| record(e.to_string()))?;
+        let fields = serde_json::from_str(&line).map_err(|e| record(e.to_string()))?;
+        each(fields).map_err(record)?;
+    }
+    Ok(())
+}
+
+fn read_lines(
+    file: &Path,
+    source: Option<usize>,
+    map: &LabelMap,
+    loaded: &mut Loaded,
+) -> Result<(), TrainError> {
+    let name = source.map_or("own data", |i| &map.sources()[i].name);
+    each_record(file, |fields| {
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(clean);
-        let Some(body) = text("text") else { return Err(record("no string field \"text\"".into())) };
+        let Some(body) = text("text") else { return Err("no string field \"text\"".into()) };
         let subject = text("subject").unwrap_or_default();
         let gold = map.label(source, &fields, &words(&format!("{subject} {body}")));
         let lang = text("lang").unwrap_or_default();
@@ -135,8 +180,8 @@ fn read_lines(
         } else {
             loaded.unlabelled += 1;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Some sets hold line breaks as the two characters `\n`.
@@ -157,7 +202,7 @@ pub struct SeedSet {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SeedGroup {
-    set: BTreeMap<Head, String>,
+    set: BTreeMap<String, String>,
     texts: BTreeMap<String, Vec<String>>,
 }
 
@@ -189,12 +234,13 @@ impl SeedSet {
         let mut out = Vec::new();
         for group in &self.groups {
             for (head, label) in &group.set {
-                if !map.head(*head).labels.contains(label) {
-                    return Err(TrainError::SeedSet(format!("head {} has no label {label:?}", head.name())));
+                let spec = map.heads().iter().find(|h| h.name == *head);
+                if spec.is_none_or(|h| !h.labels.contains(label)) {
+                    return Err(TrainError::SeedSet(format!("head {head} has no label {label:?}")));
                 }
             }
             let fields: Map<String, Value> =
-                group.set.iter().map(|(h, l)| (h.name().to_owned(), Value::from(l.as_str()))).collect();
+                group.set.iter().map(|(h, l)| (h.clone(), Value::from(l.as_str()))).collect();
             for (lang, texts) in &group.texts {
                 out.extend(texts.iter().map(|text| Example {
                     subject: String::new(),

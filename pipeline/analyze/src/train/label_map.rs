@@ -4,7 +4,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::TrainError;
-use crate::model::Head;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// How often the answers of a head that is a column have to be right.
+const COLUMN_ANSWER_ACCURACY: f32 = 0.95;
 
 /// A parsed and checked label map. The format is explained at the top of `model/label_map.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,7 +31,7 @@ pub struct LabelMap {
 #[serde(deny_unknown_fields)]
 pub struct HeadSpec {
     /// Which head.
-    pub name: Head,
+    pub name: String,
     /// Its labels; in rising order if `ordered`.
     pub labels: Vec<String>,
     /// The label of a text without features.
@@ -36,6 +41,51 @@ pub struct HeadSpec {
     /// Whether the labels are levels.
     #[serde(default)]
     pub ordered: bool,
+    /// How far training evens out the labels' numbers, 0 to 1; 0.5 if not given.
+    #[serde(default)]
+    pub balance: Option<f32>,
+}
+
+impl HeadSpec {
+    /// Position of a label.
+    ///
+    /// # Errors
+    /// If it is not one of the head's labels.
+    pub fn index(&self, label: &str) -> Result<u16, String> {
+        let found = self.labels.iter().position(|l| l == label);
+        found.map(|i| i as u16).ok_or_else(|| format!("head {} has no label {label:?}", self.name))
+    }
+}
+
+/// A label as data hold it: text, a number, or yes and no.
+pub(super) fn label_of(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+    match value {
+        Value::String(label) if !label.trim().is_empty() => Some(label.as_str().into()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+        _ => None,
+    }
+}
+
+/// Refuses a label that is there twice, though written otherwise: nobody means both.
+fn no_twins(head: &str, labels: &[String]) -> Result<(), String> {
+    let mut seen = std::collections::HashMap::new();
+    for label in labels {
+        if label.trim().is_empty() {
+            return Err(format!("head {head} has an empty label"));
+        }
+        match seen.insert(words(&label.replace('_', " ")), label) {
+            Some(other) if other == label => {
+                return Err(format!("head {head} has the label {label:?} twice"));
+            }
+            Some(other) => {
+                return Err(format!(
+                    "head {head} has the labels {other:?} and {label:?}, which are the same but for case, accents or blanks: keep one"
+                ));
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// What a set may be used for.
@@ -110,19 +160,19 @@ impl Accepted {
     }
 }
 
-type Labels = std::collections::BTreeMap<Head, Accepted>;
+type Labels = std::collections::BTreeMap<String, Accepted>;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cue {
-    head: Head,
+    head: String,
     at_least: Option<String>,
     at_most: Option<String>,
     phrases: Vec<String>,
 }
 
 /// The labels of one record by head: empty if unknown, several if any of them counts as right.
-pub type Gold = [Vec<u16>; Head::ALL.len()];
+pub type Gold = Vec<Vec<u16>>;
 
 impl LabelMap {
     /// Parses and checks a label map.
@@ -137,33 +187,26 @@ impl LabelMap {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.version != 1 {
-            return Err(format!("version {} is not known, expected 1", self.version));
+        if self.version != VERSION {
+            return Err(format!("version {} is not known, expected {VERSION}", self.version));
         }
-        if !self.heads.iter().map(|h| h.name).eq(Head::ALL) {
-            return Err(format!(
-                "there has to be one [[head]] each, in this order: {}",
-                Head::ALL.map(Head::name).join(", ")
-            ));
-        }
-        for head in &self.heads {
-            let mut seen = std::collections::HashSet::new();
-            if let Some(twice) = head.labels.iter().find(|l| !seen.insert(l.as_str())) {
-                return Err(format!("head {} has the label {twice:?} twice", head.name.name()));
+        for (i, head) in self.heads.iter().enumerate() {
+            let name = &head.name;
+            if self.heads[..i].iter().any(|other| other.name == *name) {
+                return Err(format!("there are two [[head]] named {name}"));
             }
+            no_twins(name, &head.labels)?;
             if head.labels.len() < 2 || !(0.0..=1.0).contains(&head.answer_accuracy) {
-                return Err(format!(
-                    "head {} needs two labels and an answer_accuracy of 0 to 1",
-                    head.name.name()
-                ));
+                return Err(format!("head {name} needs two labels and an answer_accuracy of 0 to 1"));
             }
-            self.index(head.name, &head.fallback)?;
+            head.index(&head.fallback)?;
         }
         for source in &self.sources {
             let sets = source.rules.iter().map(|r| &r.set).chain([&source.default]);
             for (head, accepted) in sets.flatten() {
+                let spec = self.named(head).map_err(|e| format!("source {}: {e}", source.name))?;
                 for name in accepted.names() {
-                    self.index(*head, name).map_err(|e| format!("source {}: {e}", source.name))?;
+                    spec.index(name).map_err(|e| format!("source {}: {e}", source.name))?;
                 }
                 if source.usage == Use::Train && matches!(accepted, Accepted::Several(_)) {
                     return Err(format!("source {}: only eval sources may list several labels", source.name));
@@ -171,26 +214,56 @@ impl LabelMap {
             }
         }
         for cue in &self.cues {
-            if !self.head(cue.head).ordered {
-                return Err(format!("a cue can't raise {}, which is not ordered", cue.head.name()));
+            let spec = self.named(&cue.head)?;
+            if !spec.ordered {
+                return Err(format!("a cue can't raise {}, which is not ordered", cue.head));
             }
             for level in cue.at_least.iter().chain(&cue.at_most) {
-                self.index(cue.head, level)?;
+                spec.index(level)?;
             }
         }
         Ok(())
     }
 
-    fn index(&self, head: Head, label: &str) -> Result<u16, String> {
-        let labels = &self.head(head).labels;
-        let found = labels.iter().position(|l| l == label);
-        found.map(|i| i as u16).ok_or_else(|| format!("head {} has no label {label:?}", head.name()))
+    /// A map whose heads are columns of the data: the field of that name holds the label. The known sets of `base` keep
+    /// their licences, and lose their rules.
+    ///
+    /// # Errors
+    /// `LabelMap` names the column with fewer than two labels, or with two that only case or blanks tell apart.
+    pub fn of_columns(base: &LabelMap, columns: &[(String, Vec<String>)]) -> Result<Self, TrainError> {
+        let head = |(name, labels): &(String, Vec<String>)| HeadSpec {
+            name: name.clone(),
+            labels: labels.clone(),
+            fallback: labels.first().cloned().unwrap_or_default(),
+            answer_accuracy: COLUMN_ANSWER_ACCURACY,
+            ordered: false,
+            balance: Some(0.0),
+        };
+        let source = |s: &Source| Source { default: Labels::new(), rules: vec![], weight: 1.0, ..s.clone() };
+        let map = LabelMap {
+            version: VERSION,
+            notes: vec![
+                "**Labels** are a column of the training data as it is. What they are worth depends on who gave them."
+                    .into(),
+                "Confidence is calibrated on texts like those of training. On other texts it is too high.".into(),
+                "Input has to be redacted first. A mask such as `[EMAIL]` is one neutral word to the model.".into(),
+            ],
+            heads: columns.iter().map(head).collect(),
+            sources: base.sources.iter().map(source).collect(),
+            cues: vec![],
+        };
+        map.check().map_err(TrainError::LabelMap)?;
+        Ok(map)
     }
 
-    /// A head's labels.
+    fn named(&self, head: &str) -> Result<&HeadSpec, String> {
+        self.heads.iter().find(|h| h.name == head).ok_or_else(|| format!("there is no head {head:?}"))
+    }
+
+    /// The heads, in the order of a record's labels.
     #[must_use]
-    pub fn head(&self, head: Head) -> &HeadSpec {
-        &self.heads[head.index()]
+    pub fn heads(&self) -> &[HeadSpec] {
+        &self.heads
     }
 
     /// What a model card has to say about labels made by this map.
@@ -219,24 +292,25 @@ impl LabelMap {
     #[must_use]
     pub fn label(&self, source: Option<usize>, fields: &Map<String, Value>, tokens: &str) -> Gold {
         let source = source.map(|i| &self.sources[i]);
-        Head::ALL.map(|head| {
-            let own = fields.get(head.name()).and_then(Value::as_str);
-            if let Some(Ok(label)) = own.map(|name| self.index(head, name)) {
+        let label = |head: &HeadSpec| {
+            let own = fields.get(&head.name).and_then(label_of);
+            if let Some(Ok(label)) = own.map(|name| head.index(&name)) {
                 return vec![label];
             }
             let ruled = source.and_then(|s| {
                 let matching = s.rules.iter().filter(|r| r.matches(fields));
-                matching.map(|r| &r.set).chain([&s.default]).find_map(|set| set.get(&head))
+                matching.map(|r| &r.set).chain([&s.default]).find_map(|set| set.get(&head.name))
             });
             let names = ruled.map_or(&[][..], Accepted::names);
-            let mut labels: Vec<u16> = names.iter().filter_map(|n| self.index(head, n).ok()).collect();
+            let mut labels: Vec<u16> = names.iter().filter_map(|n| head.index(n).ok()).collect();
             if let [label] = &mut labels[..]
                 && source.is_none_or(|s| s.usage == Use::Train)
             {
                 *label = self.cued(head, *label, tokens);
             }
             labels
-        })
+        };
+        self.heads.iter().map(label).collect()
     }
 
     /// The factor on the loss of a record: that of its source times that of the first rule it matches.
@@ -247,12 +321,12 @@ impl LabelMap {
             .map_or(1.0, |s| s.weight * s.rules.iter().find(|r| r.matches(fields)).map_or(1.0, |r| r.weight))
     }
 
-    fn cued(&self, head: Head, mut label: u16, tokens: &str) -> u16 {
-        for cue in self.cues.iter().filter(|c| c.head == head) {
+    fn cued(&self, head: &HeadSpec, mut label: u16, tokens: &str) -> u16 {
+        for cue in self.cues.iter().filter(|c| c.head == head.name) {
             if !cue.phrases.iter().any(|p| has_phrase(tokens, p)) {
                 continue;
             }
-            let level = |l: &Option<String>| l.as_ref().and_then(|l| self.index(head, l).ok());
+            let level = |l: &Option<String>| l.as_ref().and_then(|l| head.index(l).ok());
             if let Some(least) = level(&cue.at_least) {
                 label = label.max(least);
             }
@@ -311,32 +385,27 @@ mod tests {
         LabelMap::parse(crate::SHIPPED_LABEL_MAP).unwrap()
     }
 
-    fn label(path: &str, record: &str) -> [Vec<String>; 4] {
+    fn label(path: &str, record: &str) -> Vec<Vec<String>> {
         let map = shipped();
         let fields: Map<String, Value> = serde_json::from_str(record).unwrap();
         let text = fields.get("text").and_then(Value::as_str).unwrap_or("").to_owned();
         let gold = map.label(map.source_of(std::path::Path::new(path)), &fields, &words(&text));
-        let mut i = 0;
-        gold.map(|labels| {
-            let names = &map.head(Head::ALL[i]).labels;
-            i += 1;
-            labels.iter().map(|&l| names[usize::from(l)].clone()).collect()
-        })
+        let named = |(labels, head): (Vec<u16>, &HeadSpec)| {
+            labels.iter().map(|&l| head.labels[usize::from(l)].clone()).collect()
+        };
+        gold.into_iter().zip(map.heads()).map(named).collect()
     }
 
     #[test]
     fn rules_map_public_intents() {
-        let [cause, urgency, sentiment, industry] =
+        let labels =
             label("data/banking77/train.jsonl", r#"{"text":"where is my card","intent":"card_arrival"}"#);
-        assert_eq!(
-            (cause, urgency, sentiment, industry),
-            (vec!["delivery".into()], vec!["normal".into()], vec![], vec!["finance".into()])
-        );
-        let [cause, ..] = label(
+        assert_eq!(labels[..4], [vec!["delivery"], vec!["normal"], vec![], vec!["finance"]]);
+        let labels = label(
             "nlupp/banking.jsonl",
             r#"{"intents":["wrong_notworking_notshowing","card","transfer_payment_deposit"],"domain":"banking"}"#,
         );
-        assert_eq!(cause, ["payment_failure"]);
+        assert_eq!(labels[0], ["payment_failure"]);
     }
 
     #[test]
@@ -353,9 +422,8 @@ mod tests {
 
     #[test]
     fn own_data_needs_no_source() {
-        let [cause, .., industry] =
-            label("tickets.jsonl", r#"{"text":"x","root_cause":"refund","industry":"nonsense"}"#);
-        assert_eq!((cause, industry), (vec!["refund".into()], vec![]));
+        let labels = label("tickets.jsonl", r#"{"text":"x","root_cause":"refund","industry":"nonsense"}"#);
+        assert_eq!(labels[..4], [vec!["refund"], vec![], vec![], vec![]]);
     }
 
     #[test]
@@ -365,7 +433,8 @@ mod tests {
             ("\"refund\",  ", "\"billing\",", "\"billing\" twice"),
             ("root_cause = \"delivery\"", "root_cause = \"deliverance\"", "no label \"deliverance\""),
             ("version = 1", "version = 2", "version 2"),
-            ("name = \"urgency\"", "name = \"sentiment\"", "in this order"),
+            ("name = \"urgency\"", "name = \"sentiment\"", "two [[head]] named sentiment"),
+            ("\"refund\",  ", "\"Billing\",", "the same but for case"),
             ("answer_accuracy", "accuracy", "accuracy"),
         ] {
             assert!(text.contains(from), "{from}");

@@ -47,6 +47,17 @@ pub struct ClassMetrics {
     pub support: u64,
 }
 
+/// The answers of about the same confidence.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Bin {
+    /// How many.
+    pub texts: usize,
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// Share of right ones.
+    pub accuracy: f64,
+}
+
 /// One head on one set of texts.
 #[derive(Debug, Clone, Serialize)]
 pub struct Metrics {
@@ -62,6 +73,8 @@ pub struct Metrics {
     pub majority_macro_f1: f64,
     /// Expected calibration error: 15 bins of equal width on the confidence (Guo et al. 2017).
     pub calibration_error: f64,
+    /// The bins of that: what a reliability diagram shows.
+    pub bins: Vec<Bin>,
     /// Mean negative log-likelihood of the right label, in nats.
     pub log_loss: f64,
     /// Share of texts answered, not abstained from.
@@ -84,7 +97,7 @@ impl Metrics {
         let k = labels.len();
         let n = judged.len().max(1) as f64;
         let mut confusion = vec![0u64; k * k];
-        let (mut right, mut answered, mut answered_right, mut log_loss) = (0usize, 0usize, 0usize, 0f64);
+        let (mut right, mut answered, mut answered_right) = (0usize, 0usize, 0usize);
         for j in judged {
             let (predicted, confidence) = j.predicted();
             confusion[usize::from(j.class()) * k + usize::from(predicted)] += 1;
@@ -93,8 +106,6 @@ impl Metrics {
                 answered += 1;
                 answered_right += usize::from(j.right());
             }
-            let likelihood: f32 = j.gold.iter().map(|&g| j.probabilities[usize::from(g)]).sum();
-            log_loss -= f64::from(likelihood.clamp(1e-9, 1.0)).ln();
         }
         let classes: Vec<ClassMetrics> = labels
             .iter()
@@ -105,6 +116,8 @@ impl Metrics {
             })
             .collect();
         let supports: Vec<u64> = classes.iter().map(|c| c.support).collect();
+        let bins = bins(judged);
+        let gaps = bins.iter().map(|b| (b.confidence - b.accuracy).abs() * b.texts as f64);
         let majority = supports.iter().copied().max().unwrap_or(0) as f64 / n;
         let present = supports.iter().filter(|&&s| s > 0).count().max(1) as f64;
         Metrics {
@@ -113,8 +126,9 @@ impl Metrics {
             macro_f1: macro_f1(&confusion, k),
             majority_accuracy: majority,
             majority_macro_f1: 2.0 * majority / (1.0 + majority) / present,
-            calibration_error: calibration_error(judged),
-            log_loss: log_loss / n,
+            calibration_error: gaps.sum::<f64>() / n,
+            bins,
+            log_loss: log_loss(judged),
             answered: answered as f64 / n,
             answered_accuracy: answered_right as f64 / answered.max(1) as f64,
             concordance: if ordered { concordance(judged) } else { None },
@@ -141,17 +155,22 @@ pub fn macro_f1(confusion: &[u64], k: usize) -> f64 {
     sum / f64::from(n.max(1))
 }
 
-fn calibration_error(judged: &[Judged]) -> f64 {
+fn bins(judged: &[Judged]) -> Vec<Bin> {
     const BINS: usize = 15;
-    let mut bins = [(0f64, 0f64); BINS];
+    let mut bins = vec![Bin::default(); BINS];
     for j in judged {
         let confidence = j.predicted().1;
-        let bin = ((confidence * BINS as f32) as usize).min(BINS - 1);
-        bins[bin].0 += f64::from(confidence);
-        bins[bin].1 += f64::from(u8::from(j.right()));
+        let bin = &mut bins[((confidence * BINS as f32) as usize).min(BINS - 1)];
+        bin.texts += 1;
+        bin.confidence += f64::from(confidence);
+        bin.accuracy += f64::from(u8::from(j.right()));
     }
-    bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum::<f64>()
-        / judged.len().max(1) as f64
+    for bin in &mut bins {
+        let texts = bin.texts.max(1) as f64;
+        bin.confidence /= texts;
+        bin.accuracy /= texts;
+    }
+    bins
 }
 
 /// Share of pairs with different labels that the expected level ranks rightly, ties half (Harrell's C).
@@ -211,6 +230,16 @@ pub fn fit_temperature(judged: &[Judged]) -> f32 {
         if loss(c) < loss(d) { b = d } else { a = c }
     }
     f64::midpoint(a, b).exp() as f32
+}
+
+/// Mean negative log-likelihood of the right label.
+#[must_use]
+pub fn log_loss(judged: &[Judged]) -> f64 {
+    let one = |j: &Judged| {
+        let likelihood: f32 = j.gold.iter().map(|&g| j.probabilities[usize::from(g)]).sum();
+        -f64::from(likelihood.clamp(1e-9, 1.0)).ln()
+    };
+    judged.iter().map(one).sum::<f64>() / judged.len().max(1) as f64
 }
 
 /// No answer below this confidence, however well dev goes: the rest of the world is less like training.

@@ -169,7 +169,7 @@ mod tests {
             subject: String::new(),
             body: text.to_owned(),
             lang: "en".into(),
-            gold: [vec![label], vec![], vec![], vec![]],
+            gold: vec![vec![label], vec![], vec![], vec![]],
             source: "s".into(),
             weight: 1.0,
         }
