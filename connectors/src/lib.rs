@@ -9,10 +9,12 @@
 //! | `helpdesk` | what the connectors of helpdesks share |
 //! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
+//! | `audit` | chains the audit trail, signs it, verifies it |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
 
+pub mod audit;
 pub mod clickhouse;
 pub mod delivery;
 pub mod erasure;

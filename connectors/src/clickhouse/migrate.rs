@@ -63,6 +63,9 @@ migrations![
     "0017" "lighter_ticket_text",
     "0018" "fewer_files",
     "0019" "fewer_files_of_tickets",
+    "0020" "audit_before_chain",
+    "0021" "audit_chain",
+    "0022" "audit_heads",
 ];
 
 const fn number(text: &str) -> u32 {
