@@ -1,12 +1,12 @@
 //! The `deskstream` command: every process of the product and every tool around it.
 
-mod audit;
+mod audit_record;
 mod commands;
 mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, console, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact,
+    audit, bench, connect, console, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact,
     registry, run, samples, train, validate,
 };
 use deskstream_runtime::config::LogFormat;
@@ -42,6 +42,8 @@ enum Command {
     Erase(erase::Args),
     /// List tenants' data keys, rotate them, or wrap them with another master key.
     Keys(keys::Args),
+    /// Verify the audit trail, or show the keys that sign it.
+    Audit(audit::Args),
     /// Check, set, show and remove redaction policies.
     Policy(policy::Args),
     /// Redact text, or explain and measure redaction.
@@ -96,6 +98,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
+            Command::Audit(args) => audit::run(args).await,
             Command::Policy(args) => policy::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),

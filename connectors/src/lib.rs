@@ -10,10 +10,12 @@
 //! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
 //! | `llm` | second opinions by language models |
+//! | `audit` | chains the audit trail, signs it, verifies it |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
 //! | `file` | tickets from CSV, JSONL and Zendesk exports |
 
+pub mod audit;
 pub mod clickhouse;
 pub mod delivery;
 pub mod erasure;

@@ -18,3 +18,17 @@ pub fn init(config: &LogConfig) {
     };
     drop(started);
 }
+
+/// An error with its causes, on one line.
+pub fn told(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !told.contains(&more) {
+            told = format!("{told}: {more}");
+        }
+        cause = error.source();
+    }
+    told
+}

@@ -47,6 +47,8 @@ impl Subject {
                 Topic::Commands => include_str!("../commands.avsc"),
                 Topic::Outcomes => include_str!("../outcomes.avsc"),
                 Topic::Audit => include_str!("../audit.avsc"),
+                Topic::AuditChain => include_str!("../audit.chain.avsc"),
+                Topic::AuditHeads => include_str!("../audit.heads.avsc"),
                 Topic::DeadLetter => include_str!("../deadletter.avsc"),
                 Topic::Control => include_str!("../control.avsc"),
             },

@@ -25,8 +25,12 @@ pub enum Topic {
     Commands,
     /// What outside services answered.
     Outcomes,
-    /// The audit trail.
+    /// Audit records as they come.
     Audit,
+    /// The audit trail: its records, chained by hash.
+    AuditChain,
+    /// The signed newest link of each chain.
+    AuditHeads,
     /// Records that could not be processed.
     DeadLetter,
     /// Entities that steer the system.
@@ -57,6 +61,8 @@ impl Topic {
         Self::Commands,
         Self::Outcomes,
         Self::Audit,
+        Self::AuditChain,
+        Self::AuditHeads,
         Self::DeadLetter,
         Self::Control,
     ];
@@ -74,6 +80,8 @@ impl Topic {
             Self::Commands => "commands",
             Self::Outcomes => "outcomes",
             Self::Audit => "audit",
+            Self::AuditChain => "audit.chain",
+            Self::AuditHeads => "audit.heads",
             Self::DeadLetter => "deadletter",
             Self::Control => "control",
         }
@@ -86,16 +94,24 @@ impl Topic {
             Self::Enriched | Self::Commands | Self::Outcomes | Self::DeadLetter => {
                 Cleanup::Delete(30 * DAY_MS)
             }
-            Self::Tickets | Self::Windows | Self::Control => Cleanup::Compact,
+            Self::Tickets | Self::Windows | Self::Control | Self::AuditHeads => Cleanup::Compact,
             Self::Alerts => Cleanup::CompactDelete(90 * DAY_MS),
-            Self::Audit => Cleanup::Delete(400 * DAY_MS),
+            Self::Audit | Self::AuditChain => Cleanup::Delete(400 * DAY_MS),
         }
     }
 
     /// Whether the topic has as many partitions as there is traffic to spread. The others keep one, since
-    /// their order over all keys matters more (`control`, `audit`) or they are small (`alerts`).
+    /// their order over all keys matters more (`control`, `audit` and its chain) or they are small (`alerts`).
     pub fn scales(self) -> bool {
-        !matches!(self, Self::Control | Self::Alerts | Self::Audit | Self::DeadLetter)
+        !matches!(
+            self,
+            Self::Control
+                | Self::Alerts
+                | Self::Audit
+                | Self::AuditChain
+                | Self::AuditHeads
+                | Self::DeadLetter
+        )
     }
 }
 

@@ -270,7 +270,7 @@ fn every_type_fits_its_schema() {
         rate_limit: Some(700),
         rate_remaining: None,
     });
-    round_trip(&AuditRecord {
+    let audit = AuditRecord {
         audit_id: "a".into(),
         tenant: "t".into(),
         at: 1,
@@ -283,6 +283,24 @@ fn every_type_fits_its_schema() {
         source_ip: some("127.0.0.1"),
         user_agent: None,
         request_id: None,
+    };
+    round_trip(&audit);
+    round_trip(&AuditLink {
+        retention: Retention::Processing,
+        sequence: 1,
+        chained_at: 2,
+        previous: vec![0; 32],
+        hash: vec![255; 32],
+        record: audit,
+    });
+    round_trip(&AuditHead {
+        tenant: "t".into(),
+        retention: Retention::Audit,
+        sequence: 1,
+        hash: vec![7; 32],
+        chained_at: 2,
+        key_id: "k".into(),
+        signature: vec![9; 64],
     });
     round_trip(&DeadLetter {
         tenant: "*".into(),
@@ -374,4 +392,14 @@ fn a_breaking_change_is_found() {
     let source = Subject::Value(Topic::Commands).source();
     let renamed = Schema::parse_str(&source.replace("\"tag_prefix\"", "\"prefix\"")).unwrap();
     assert!(SchemaCompatibility::can_read(Subject::Value(Topic::Commands).schema(), &renamed).is_err());
+}
+
+#[test]
+fn a_chain_holds_records_as_the_audit_topic_has_them() {
+    let parse = |topic| serde_json::from_str::<serde_json::Value>(Subject::Value(topic).source()).unwrap();
+    let mut alone = parse(Topic::Audit);
+    alone.as_object_mut().unwrap().remove("namespace");
+    let chain = parse(Topic::AuditChain);
+    let record = chain["fields"].as_array().unwrap().iter().find(|field| field["name"] == "record").unwrap();
+    assert_eq!(record["type"], alone);
 }

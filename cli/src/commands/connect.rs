@@ -3,7 +3,7 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::{delivery, freshdesk, llm, webhook, zendesk};
+use deskstream_connectors::{audit, delivery, freshdesk, llm, webhook, zendesk};
 use deskstream_runtime::Process;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -64,16 +64,18 @@ async fn start(
     tasks: &TaskTracker,
     to_clickhouse: bool,
 ) -> anyhow::Result<Started> {
+    audit::spawn(process, sinks.dead_letters.clone(), tasks).await?;
     if to_clickhouse {
         clickhouse::migrate(&process.config.clickhouse).await?;
         let options = SinkOptions::new(&process.config);
-        let (process, dead_letters) = (process.clone(), sinks.dead_letters.clone());
+        let (sink_process, dead_letters) = (process.clone(), sinks.dead_letters.clone());
         tasks.spawn(async move {
-            if let Err(error) = clickhouse::run_all(&process, &options, Some(dead_letters)).await {
+            if let Err(error) = clickhouse::run_all(&sink_process, &options, Some(dead_letters)).await {
                 tracing::error!(%error, "the ClickHouse sink gives up");
-                process.shutdown.cancel();
+                sink_process.shutdown.cancel();
             }
         });
+        audit::archive::spawn(process, tasks);
     }
     let mut receivers = webhook::Receivers::default();
     freshdesk::receivers(process, &mut receivers)?;

@@ -1,7 +1,7 @@
 //! `deskstream dead-letters`: what was refused and why, and sending it again.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
-use crate::audit;
+use crate::audit_record;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
 use deskstream_connectors::kafka::{Producer, ProducerOptions, Sink};
@@ -149,7 +149,7 @@ async fn replay(choice: &Choice, dry_run: bool) -> anyhow::Result<()> {
         let reason = choice.reason.clone().unwrap_or_else(|| "any".to_owned());
         let detail = [("sent", sent.to_string()), ("reason", reason)];
         let topic = process.topics.name(Topic::DeadLetter);
-        audit::done(&process, tenant, "replay.dead_letters", topic, detail).await?;
+        audit_record::done(&process, tenant, "replay.dead_letters", topic, detail).await?;
     }
     process.shutdown.cancel();
     Ok(())

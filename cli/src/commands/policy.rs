@@ -1,7 +1,7 @@
 //! `deskstream policy`: redaction policies, of the installation and of each tenant.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
-use crate::audit;
+use crate::audit_record;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
 use deskstream_pipeline::policy::{self, POLICY_KIND};
@@ -184,5 +184,5 @@ async fn find(kind: PiiKind, value: &Path, target: Target) -> anyhow::Result<()>
 
 async fn audit(process: &Process, action: &'static str, tenant: &str, version: i64) -> anyhow::Result<()> {
     let resource = format!("{POLICY_KIND}/{tenant}");
-    audit::done(process, tenant, action, resource, [("version", version.to_string())]).await
+    audit_record::done(process, tenant, action, resource, [("version", version.to_string())]).await
 }

@@ -35,7 +35,7 @@ mod intake;
 mod lane;
 mod metrics;
 mod migrate;
-mod names;
+pub(crate) mod names;
 mod native;
 mod opening;
 mod options;

@@ -1,8 +1,8 @@
 //! Enumerations as analysts read them: lower case, and `none` where the helpdesk says nothing.
 
 use deskstream_schemas::{
-    ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult,
-    Priority, SpanField, Stage, TicketStatus, Tier,
+    ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult, Priority,
+    Retention, SpanField, Stage, TicketStatus, Tier,
 };
 
 pub(super) fn kind(value: EventKind) -> &'static str {
@@ -74,7 +74,7 @@ pub(super) fn state(value: AlertState) -> &'static str {
     }
 }
 
-pub(super) fn actor(value: ActorKind) -> &'static str {
+pub(crate) fn actor(value: ActorKind) -> &'static str {
     match value {
         ActorKind::System => "system",
         ActorKind::User => "user",
@@ -82,11 +82,18 @@ pub(super) fn actor(value: ActorKind) -> &'static str {
     }
 }
 
-pub(super) fn audit_outcome(value: AuditOutcome) -> &'static str {
+pub(crate) fn audit_outcome(value: AuditOutcome) -> &'static str {
     match value {
         AuditOutcome::Ok => "ok",
         AuditOutcome::Denied => "denied",
         AuditOutcome::Error => "error",
+    }
+}
+
+pub(crate) fn retention(value: Retention) -> &'static str {
+    match value {
+        Retention::Audit => "audit",
+        Retention::Processing => "processing",
     }
 }
 

@@ -58,6 +58,10 @@ pub(super) trait Cell: Sized {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Millis(pub i64);
 
+/// Bytes as text in hexadecimal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hex<'a>(pub &'a [u8]);
+
 /// The elements of one row of an `Array`.
 #[derive(Clone)]
 pub(super) struct Seq<I>(pub I);
@@ -117,6 +121,16 @@ impl Cell for &str {
 
     fn write(values: impl Iterator<Item = Self> + Clone, out: &mut Writer) {
         values.for_each(|value| text(value, out));
+    }
+}
+
+impl Cell for Hex<'_> {
+    fn kind() -> Cow<'static, str> {
+        "String".into()
+    }
+
+    fn write(values: impl Iterator<Item = Self> + Clone, out: &mut Writer) {
+        values.for_each(|value| text(&hex::encode(value.0), out));
     }
 }
 

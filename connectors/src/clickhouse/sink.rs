@@ -15,7 +15,7 @@ use super::troubles::Troubles;
 use crate::kafka::DeadLetterSink;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::{Process, kafka};
-use deskstream_schemas::{Alert, AuditRecord, DeadLetter, Opinion, Outcome, Window};
+use deskstream_schemas::{Alert, AuditHead, AuditLink, DeadLetter, Opinion, Outcome, Window};
 use deskstream_schemas::{Cleanup, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
 use rdkafka::TopicPartitionList;
@@ -366,7 +366,8 @@ pub async fn run_all(
     let windows = TableSink::<Window>::new(process, options, dead_letters.clone())?;
     let opinions = TableSink::<Opinion>::new(process, options, dead_letters.clone())?;
     let alerts = TableSink::<Alert>::new(process, options, dead_letters.clone())?;
-    let audit = TableSink::<AuditRecord>::new(process, options, dead_letters.clone())?;
+    let audit = TableSink::<AuditLink>::new(process, options, dead_letters.clone())?;
+    let heads = TableSink::<AuditHead>::new(process, options, dead_letters.clone())?;
     let letters = TableSink::<DeadLetter>::new(process, options, None)?;
     let outcomes = TableSink::<Outcome>::new(process, options, dead_letters)?;
     let mut sinks = JoinSet::new();
@@ -375,6 +376,7 @@ pub async fn run_all(
     sinks.spawn(opinions.run());
     sinks.spawn(alerts.run());
     sinks.spawn(audit.run());
+    sinks.spawn(heads.run());
     sinks.spawn(letters.run());
     sinks.spawn(outcomes.run());
     while let Some(ended) = sinks.join_next().await {

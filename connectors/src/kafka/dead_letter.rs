@@ -63,7 +63,8 @@ impl DeadLetterSink {
         self.sink.try_send(&record.source, &record).await
     }
 
-    fn record(&self, refusal: Refusal<'_>) -> Result<DeadLetter, SendError> {
+    /// The record of a refusal, for who writes it in a transaction of its own.
+    pub(crate) fn record(&self, refusal: Refusal<'_>) -> Result<DeadLetter, SendError> {
         let payload_bytes = refusal.payload.map_or(0, |p| i64::try_from(p.len()).unwrap_or(i64::MAX));
         let kept = refusal.payload.filter(|p| p.len() <= MAX_PAYLOAD_BYTES);
         Ok(DeadLetter {

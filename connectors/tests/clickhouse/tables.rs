@@ -4,8 +4,8 @@ use super::support::{World, config, event, label, send, send_bytes};
 use deskstream_connectors::clickhouse::{MigrateError, QUERIES, client, migrate};
 use deskstream_embedded::Platform;
 use deskstream_schemas::{
-    ActorKind, Alert, AlertState, AuditOutcome, AuditRecord, EnrichedTicket, Opinion, OpinionResult, Outcome,
-    OutcomeKind, OutcomeResult, Severity, Tier, Topic, Window,
+    ActorKind, Alert, AlertState, AuditHead, AuditLink, AuditOutcome, AuditRecord, EnrichedTicket, Opinion,
+    OpinionResult, Outcome, OutcomeKind, OutcomeResult, Retention, Severity, Tier, Topic, Window,
 };
 use std::collections::BTreeMap;
 
@@ -100,7 +100,27 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         user_agent: None,
         request_id: None,
     };
-    send(&world, Topic::Audit, 0, "acme", &audit).await;
+    let link = AuditLink {
+        retention: Retention::Audit,
+        sequence: 1,
+        chained_at: now,
+        previous: vec![0; 32],
+        hash: vec![0xab; 32],
+        record: audit,
+    };
+    send(&world, Topic::AuditChain, 0, "acme", &link).await;
+    for sequence in [1, 2] {
+        let head = AuditHead {
+            tenant: "acme".into(),
+            retention: Retention::Audit,
+            sequence,
+            hash: vec![0xab; 32],
+            chained_at: now,
+            key_id: "k".into(),
+            signature: vec![0xcd; 64],
+        };
+        send(&world, Topic::AuditHeads, 0, "acme/audit", &head).await;
+    }
     let outcome = Outcome {
         kind: OutcomeKind::WriteBack,
         subject: "c1".into(),
@@ -160,6 +180,10 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
     let expected =
         ("acme".to_owned(), "sink".to_owned(), "not-framed".to_owned(), "tables.outcomes/0/1".to_owned());
     assert_eq!(letter.await.unwrap(), expected);
+    let chained = one("SELECT sequence, hash FROM audit").fetch_one::<(u64, String)>().await.unwrap();
+    assert_eq!(chained, (1, "ab".repeat(32)));
+    let head = one("SELECT sequence, signature FROM audit_heads FINAL").fetch_one::<(u64, String)>().await;
+    assert_eq!(head.unwrap(), (2, "cd".repeat(64)), "the last of the hour");
     let episode =
         one("SELECT firing, duration_s FROM v_alert_episodes").fetch_one::<(bool, Option<i64>)>().await;
     assert_eq!(episode.unwrap(), (false, Some(60)));

@@ -20,6 +20,7 @@ pub use opinions::{
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;
 
+use deskstream_schemas::Retention;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,6 +42,7 @@ pub struct Config {
     pub registry: RegistryConfig,
     pub clickhouse: ClickHouseConfig,
     pub keys: KeysConfig,
+    pub audit: AuditConfig,
     pub http: HttpConfig,
     pub console: ConsoleConfig,
     pub pipeline: PipelineConfig,
@@ -112,6 +114,27 @@ pub struct KeysConfig {
     pub master: Secret,
     pub older: Vec<Secret>,
     pub vault: Option<VaultConfig>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct AuditConfig {
+    #[serde(with = "humantime_serde")]
+    pub keep: Duration,
+    #[serde(with = "humantime_serde")]
+    pub keep_processing: Duration,
+    pub archive: String,
+}
+
+impl AuditConfig {
+    /// How long records of that retention are kept.
+    pub fn keeps(&self, retention: Retention) -> Duration {
+        match retention {
+            Retention::Audit => self.keep,
+            Retention::Processing => self.keep_processing,
+        }
+    }
 }
 
 /// What wraps tenants' data keys.

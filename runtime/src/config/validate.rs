@@ -9,6 +9,8 @@ use url::Url;
 /// A shared secret that is shorter can be guessed.
 const LEAST_SHARED_SECRET: usize = 16;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// One thing wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -59,6 +61,19 @@ pub fn problems(config: &Config) -> Vec<Problem> {
             &format!("give them as {field}.user and {field}.password"),
         );
     }
+
+    for (field, kept) in
+        [("audit.keep", config.audit.keep), ("audit.keep_processing", config.audit.keep_processing)]
+    {
+        check.that(kept >= DAY, field, "is under a day", "\"400d\" keeps a year and a month");
+    }
+    let archive = &config.audit.archive;
+    check.that(
+        !archive.trim().is_empty(),
+        "audit.archive",
+        "is empty",
+        "give a directory, or s3://BUCKET/PREFIX",
+    );
 
     let clickhouse = &config.clickhouse;
     check.that(

@@ -2,6 +2,7 @@
 
 use super::{Control, ControlError, Follower, PUT_TIMEOUT};
 use crate::seal::{DATA_KEY_KIND, LearnError, OpenError, Vault, WrapError};
+use crate::telemetry::told;
 use deskstream_schemas::ControlEntity;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::FutureRecord;
@@ -163,18 +164,4 @@ impl Follower {
             }
         }
     }
-}
-
-/// The error with its causes, on one line.
-fn told(error: &LearnError) -> String {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !told.contains(&more) {
-            told = format!("{told}: {more}");
-        }
-        cause = error.source();
-    }
-    told
 }

@@ -1,6 +1,7 @@
 //! The record types, one file a topic family.
 
 mod alert;
+mod audit;
 mod enriched;
 mod event;
 mod operations;
@@ -9,9 +10,10 @@ mod window;
 mod write_back;
 
 pub use alert::{Alert, AlertState, Severity};
+pub use audit::{ActorKind, AuditHead, AuditLink, AuditOutcome, AuditRecord, Retention};
 pub use enriched::{Analysis, EnrichedTicket, Label, Span, SpanField, Text, TicketState, Tier};
 pub use event::{EventKind, Origin, Platform, Priority, Sealed, TicketContent, TicketEvent, TicketStatus};
-pub use operations::{ActorKind, AuditOutcome, AuditRecord, ControlEntity, DeadLetter, EVERY_TENANT, Stage};
+pub use operations::{ControlEntity, DeadLetter, EVERY_TENANT, Stage};
 pub use opinion::{Opinion, OpinionRequest, OpinionResult};
 pub use window::Window;
 pub use write_back::{Command, Outcome, OutcomeKind, OutcomeResult};

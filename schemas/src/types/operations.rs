@@ -1,55 +1,12 @@
-//! Audit trail, dead letters and control entities.
+//! Dead letters and control entities.
 
 use super::enriched::Text;
 use super::event::Sealed;
 use crate::{Record, Subject, Topic};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// In place of a tenant where something concerns the whole installation.
 pub const EVERY_TENANT: &str = "*";
-
-/// Kind of actor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum ActorKind {
-    System,
-    User,
-    ApiKey,
-}
-
-/// How an audited action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum AuditOutcome {
-    Ok,
-    Denied,
-    Error,
-}
-
-/// Who did what to which thing; see `audit.avsc`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "every field is documented in the schema, which a test holds to this type")]
-pub struct AuditRecord {
-    pub audit_id: String,
-    pub tenant: String,
-    pub at: i64,
-    pub actor_kind: ActorKind,
-    pub actor: String,
-    pub action: Text,
-    pub resource: String,
-    pub outcome: AuditOutcome,
-    pub detail: BTreeMap<Text, String>,
-    pub source_ip: Option<String>,
-    pub user_agent: Option<String>,
-    pub request_id: Option<String>,
-}
-
-impl Record for AuditRecord {
-    const SUBJECT: Subject = Subject::Value(Topic::Audit);
-}
 
 /// Where processing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,25 +1,41 @@
 //! Rows of what Deskstream itself did: audit records, dead letters, outcomes.
 
-use super::{count, details, month, small, text};
+use super::{count, details, month, small, text, year};
 use crate::clickhouse::names;
-use crate::clickhouse::native::Millis;
-use deskstream_schemas::{AuditRecord, DeadLetter, Outcome};
+use crate::clickhouse::native::{Hex, Millis};
+use deskstream_schemas::{AuditHead, AuditLink, DeadLetter, Outcome, Retention};
 
 table! {
-    /// A row of `audit`: its columns are documented in sql/0007_audit.sql.
-    "audit": audit is AuditRecord, parted by month(audit.at);
-    "tenant" = &*audit.tenant,
-    "at" = Millis(audit.at),
-    "audit_id" = &*audit.audit_id,
-    "actor_kind" = names::actor(audit.actor_kind),
-    "actor" = &*audit.actor,
-    "action" = &*audit.action,
-    "resource" = &*audit.resource,
-    "outcome" = names::audit_outcome(audit.outcome),
-    "detail" = details(&audit.detail),
-    "source_ip" = text(&audit.source_ip),
-    "user_agent" = text(&audit.user_agent),
-    "request_id" = text(&audit.request_id),
+    /// A row of `audit`: its columns are documented in sql/0032_audit_chain.sql.
+    "audit": link is AuditLink, parted by month(link.chained_at) * 2 + u64::from(link.retention == Retention::Audit);
+    "retention" = names::retention(link.retention),
+    "sequence" = count(link.sequence),
+    "chained_at" = Millis(link.chained_at),
+    "hash" = Hex(&link.hash),
+    "tenant" = &*link.record.tenant,
+    "at" = Millis(link.record.at),
+    "audit_id" = &*link.record.audit_id,
+    "actor_kind" = names::actor(link.record.actor_kind),
+    "actor" = &*link.record.actor,
+    "action" = &*link.record.action,
+    "resource" = &*link.record.resource,
+    "outcome" = names::audit_outcome(link.record.outcome),
+    "detail" = details(&link.record.detail),
+    "source_ip" = text(&link.record.source_ip),
+    "user_agent" = text(&link.record.user_agent),
+    "request_id" = text(&link.record.request_id),
+}
+
+table! {
+    /// A row of `audit_heads`: its columns are documented in sql/0033_audit_heads.sql.
+    "audit_heads": head is AuditHead, parted by year(head.chained_at);
+    "tenant" = &*head.tenant,
+    "retention" = names::retention(head.retention),
+    "sequence" = count(head.sequence),
+    "chained_at" = Millis(head.chained_at),
+    "hash" = Hex(&head.hash),
+    "key_id" = &*head.key_id,
+    "signature" = Hex(&head.signature),
 }
 
 table! {
