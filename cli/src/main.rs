@@ -7,7 +7,7 @@ mod options;
 use clap::{Parser, Subcommand};
 use commands::{
     bench, connect, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact, registry,
-    run, samples, train, validate,
+    run, samples, train, validate, write_back,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -42,6 +42,8 @@ enum Command {
     Keys(keys::Args),
     /// Check, set, show and remove redaction policies.
     Policy(policy::Args),
+    /// Stop write-backs, or say what they may do, while everything runs.
+    WriteBack(write_back::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
     /// Show dead letters, or send them again.
@@ -94,6 +96,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
             Command::Policy(args) => policy::run(args).await.map(done),
+            Command::WriteBack(args) => write_back::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,

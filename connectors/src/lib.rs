@@ -5,6 +5,9 @@
 //! | --- | --- |
 //! | `kafka` | durable producers and ordered consumers that connectors share |
 //! | `http` | outbound HTTP: limits, retry, circuit breaker |
+//! | `fair` | what keeps one tenant from taking what all share |
+//! | `safety` | what keeps write-backs from doing harm |
+//! | `spool` | webhooks on disk while the broker is away |
 //! | `webhook` | the server that helpdesks call |
 //! | `helpdesk` | what the connectors of helpdesks share |
 //! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
@@ -16,10 +19,13 @@
 pub mod clickhouse;
 pub mod delivery;
 pub mod erasure;
+pub mod fair;
 pub mod file;
 pub mod freshdesk;
 pub mod helpdesk;
 pub mod http;
 pub mod kafka;
+pub mod safety;
+pub mod spool;
 pub mod webhook;
 pub mod zendesk;

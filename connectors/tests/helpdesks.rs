@@ -13,6 +13,10 @@ mod freshdesk_write_back;
 mod http;
 #[path = "helpdesks/import.rs"]
 mod import;
+#[path = "helpdesks/overload.rs"]
+mod overload;
+#[path = "helpdesks/spool.rs"]
+mod spool;
 #[path = "helpdesks/support.rs"]
 mod support;
 #[path = "helpdesks/zendesk_poll.rs"]

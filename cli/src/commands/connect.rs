@@ -3,6 +3,7 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
+use deskstream_connectors::spool::Spool;
 use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
 use deskstream_runtime::Process;
 use std::time::Duration;
@@ -75,7 +76,8 @@ async fn start(
     let mut receivers = webhook::Receivers::default();
     freshdesk::receivers(process, &mut receivers)?;
     zendesk::receivers(process, &mut receivers)?;
-    let webhooks = webhook::serve(process, sinks.clone(), receivers).await?;
+    let spool = Spool::start(process, sinks, tasks).await?;
+    let webhooks = webhook::serve(process, sinks.clone(), spool, receivers).await?;
     freshdesk::spawn(process, sinks, tasks)?;
     zendesk::spawn(process, sinks, tasks)?;
     let deliveries = delivery::spawn(process).await?;

@@ -19,3 +19,4 @@ pub mod samples;
 pub mod train;
 mod train_entities;
 pub mod validate;
+pub mod write_back;

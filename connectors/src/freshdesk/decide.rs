@@ -107,7 +107,9 @@ mod tests {
             dry_run: false,
             tag_prefix: "ds_".into(),
             priority: PriorityPolicy::IfUnset,
+            tags: true,
             note: true,
+            max_per_hour: None,
         }
     }
 

@@ -103,8 +103,10 @@ mod tests {
             enabled: true,
             dry_run: false,
             tag_prefix: "ds_".into(),
+            tags: true,
             priority: PriorityPolicy::IfUnset,
             note: true,
+            max_per_hour: None,
         }
     }
 

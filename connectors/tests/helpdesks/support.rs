@@ -1,6 +1,7 @@
 //! A Kafka and a registry for all tests of this binary, and a connector process of its own for each.
 
 use deskstream_connectors::kafka::Sinks;
+use deskstream_connectors::spool::Spool;
 use deskstream_connectors::webhook::{self, Receivers};
 use deskstream_connectors::{freshdesk, zendesk};
 use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
@@ -83,6 +84,7 @@ pub struct World {
     pub freshdesk: Arc<Freshdesk>,
     pub tasks: TaskTracker,
     pub backbone: Backbone,
+    pub spool: std::sync::Mutex<Option<Spool>>,
     overrides: Vec<(String, String)>,
     secrets: Arc<TempDir>,
 }
@@ -129,7 +131,8 @@ impl World {
         let config = configuration(&backbone, (&zendesk, &freshdesk), &overrides, &secrets);
         let process = Process::start(Arc::new(config), CancellationToken::new()).await.unwrap();
         let sinks = Sinks::start(&process, "test").await.unwrap();
-        Self { process, sinks, zendesk, freshdesk, tasks: TaskTracker::new(), backbone, overrides, secrets }
+        let (tasks, spool) = (TaskTracker::new(), std::sync::Mutex::default());
+        Self { process, sinks, zendesk, freshdesk, tasks, backbone, spool, overrides, secrets }
     }
 
     /// Ends the process, as an orderly stop would, and starts another in its place.
@@ -149,9 +152,16 @@ impl World {
         let mut receivers = Receivers::default();
         zendesk::receivers(&self.process, &mut receivers).unwrap();
         freshdesk::receivers(&self.process, &mut receivers).unwrap();
-        let served = webhook::serve(&self.process, self.sinks.clone(), receivers).await.unwrap();
+        let spool = Spool::start(&self.process, &self.sinks, &self.tasks).await.unwrap();
+        self.spool.lock().unwrap().clone_from(&spool);
+        let served = webhook::serve(&self.process, self.sinks.clone(), spool, receivers).await.unwrap();
         self.tasks.spawn(async move { served.ended.await.unwrap() });
         served.address
+    }
+
+    /// The spool of the server that was started last.
+    pub fn spool(&self) -> Spool {
+        self.spool.lock().unwrap().clone().unwrap()
     }
 
     pub fn connect(&self) {
@@ -298,6 +308,9 @@ fn configuration(
         match key.as_str() {
             "kafka.topic_prefix" => config.kafka.topic_prefix.clone_from(value),
             "http.max_in_flight" => config.http.max_in_flight = value.parse().unwrap(),
+            "spool.directory" => config.spool.directory = Some(value.into()),
+            "spool.max_bytes" => config.spool.max_bytes.0 = value.parse().unwrap(),
+            "spool.after" => config.spool.after = Duration::from_millis(value.parse().unwrap()),
             "http.max_body" => config.http.max_body.0 = value.parse().unwrap(),
             "write_back.enabled" => config.write_back.enabled = value.parse().unwrap(),
             "write_back.dry_run" => config.write_back.dry_run = value.parse().unwrap(),

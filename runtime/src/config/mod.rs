@@ -14,7 +14,7 @@ pub use network::Network;
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -36,6 +36,7 @@ pub struct Config {
     pub clickhouse: ClickHouseConfig,
     pub keys: KeysConfig,
     pub http: HttpConfig,
+    pub spool: SpoolConfig,
     pub pipeline: PipelineConfig,
     pub alerts: AlertsConfig,
     pub write_back: WriteBackConfig,
@@ -159,6 +160,16 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct SpoolConfig {
+    pub directory: Option<PathBuf>,
+    pub max_bytes: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub after: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct PipelineConfig {
     pub group: String,
     #[serde(with = "humantime_serde")]
@@ -194,8 +205,30 @@ pub struct WriteBackConfig {
     pub enabled: bool,
     pub dry_run: bool,
     pub tag_prefix: String,
+    pub tags: bool,
     pub priority: PriorityPolicy,
     pub note: bool,
+    pub max_per_hour: Option<NonZeroU32>,
+}
+
+/// What of a ticket a write-back may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum WriteBackField {
+    Tags,
+    Note,
+    Priority,
+}
+
+/// What holds for one tenant's write-backs; unset: what holds for all.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct TenantWriteBackConfig {
+    pub dry_run: Option<bool>,
+    pub fields: Option<Vec<WriteBackField>>,
+    pub max_per_hour: Option<NonZeroU32>,
 }
 
 /// When a write-back may set a ticket's priority.
@@ -215,6 +248,7 @@ pub enum PriorityPolicy {
 pub struct TenantConfig {
     pub zendesk: Option<ZendeskConfig>,
     pub freshdesk: Option<FreshdeskConfig>,
+    pub write_back: Option<TenantWriteBackConfig>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -111,6 +111,18 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "4096 is a good start",
     );
     check.that(
+        config.spool.max_bytes.0 >= 16 * 1024 * 1024,
+        "spool.max_bytes",
+        "is under 16 MiB",
+        "give \"1 GiB\", or unset spool.directory to have no spool",
+    );
+    check.that(
+        (Duration::from_millis(50)..=Duration::from_secs(8)).contains(&config.spool.after),
+        "spool.after",
+        "is not between 50ms and 8s",
+        "\"2s\" is a good start: a sender waits 12 s at most",
+    );
+    check.that(
         (1..=20).contains(&config.write_back.tag_prefix.len()),
         "write_back.tag_prefix",
         "must have 1 to 20 characters",
