@@ -3,7 +3,7 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
+use deskstream_connectors::{delivery, helpdesk, webhook};
 use deskstream_runtime::Process;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -72,12 +72,12 @@ async fn start(
             }
         });
     }
-    let mut receivers = webhook::Receivers::default();
-    freshdesk::receivers(process, &mut receivers)?;
-    zendesk::receivers(process, &mut receivers)?;
+    let accounts = helpdesk::accounts(&process.config);
+    let receivers = helpdesk::receivers(process, &accounts)?;
     let webhooks = webhook::serve(process, sinks.clone(), receivers).await?;
-    freshdesk::spawn(process, sinks, tasks)?;
-    zendesk::spawn(process, sinks, tasks)?;
+    for account in &accounts {
+        helpdesk::spawn(process, sinks, tasks, account.as_ref())?;
+    }
     let deliveries = delivery::spawn(process).await?;
     Ok(Started { webhooks, deliveries })
 }
