@@ -4,7 +4,7 @@ use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
 use deskstream_connectors::spool::Spool;
-use deskstream_connectors::{delivery, freshdesk, webhook, zendesk};
+use deskstream_connectors::{delivery, helpdesk, webhook};
 use deskstream_runtime::Process;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -73,13 +73,13 @@ async fn start(
             }
         });
     }
-    let mut receivers = webhook::Receivers::default();
-    freshdesk::receivers(process, &mut receivers)?;
-    zendesk::receivers(process, &mut receivers)?;
+    let accounts = helpdesk::accounts(&process.config);
+    let receivers = helpdesk::receivers(process, &accounts)?;
     let spool = Spool::start(process, sinks, tasks).await?;
     let webhooks = webhook::serve(process, sinks.clone(), spool, receivers).await?;
-    freshdesk::spawn(process, sinks, tasks)?;
-    zendesk::spawn(process, sinks, tasks)?;
+    for account in &accounts {
+        helpdesk::spawn(process, sinks, tasks, account.as_ref())?;
+    }
     let deliveries = delivery::spawn(process).await?;
     Ok(Started { webhooks, deliveries })
 }

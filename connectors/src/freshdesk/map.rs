@@ -11,12 +11,11 @@
 //! Private notes, ours above all, are never the text of an event.
 
 use super::decode::{Conversation, DecodeError, Ticket};
-use super::html;
+use crate::helpdesk::html;
+use crate::helpdesk::lenient::{self, owned, time};
 use crate::kafka::{event_id, unsealed};
 use deskstream_runtime::config::FreshdeskPriority;
 use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
-use jiff::Timestamp;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -113,22 +112,8 @@ fn fields(ticket: &Ticket<'_>) -> BTreeMap<String, String> {
     let own = [("product_id", ticket.product_id.clone()), ("custom_status", custom_status)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into_owned())));
     let custom = ticket.custom_fields.iter().flatten();
-    own.chain(custom.filter_map(|(name, value)| Some((name.clone().into_owned(), field(value)?)))).collect()
-}
-
-fn field(value: &RawValue) -> Option<String> {
-    match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-        Ok(text) => Some(text.into_owned()),
-        Err(_) => (value.get() != "null").then(|| value.get().to_owned()),
-    }
-}
-
-fn owned(text: &Option<Cow<'_, str>>) -> Option<String> {
-    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn time(text: Option<&str>) -> Option<i64> {
-    Some(text?.parse::<Timestamp>().ok()?.as_millisecond())
+    own.chain(custom.filter_map(|(name, value)| Some((name.clone().into_owned(), lenient::field(value)?))))
+        .collect()
 }
 
 /// By code. 6 and 7 are the defaults "Waiting on Customer" and "Waiting on Third Party"; what an account adds has a

@@ -28,7 +28,7 @@ pub(crate) const SOON: Backoff = Backoff { first: Duration::from_millis(100), mo
 const REMEMBERED: usize = 16_384;
 
 /// How a command ended.
-pub(crate) struct Ending {
+pub struct Ending {
     result: OutcomeResult,
     status: Option<StatusCode>,
     detail: &'static str,

@@ -4,18 +4,23 @@
 //! A helpdesk that is away is no reason to take webhooks away from this process, so a poll that fails shows in
 //! metrics, log and outcomes, not in readiness.
 
+use super::account::Poll;
 use super::metrics;
 use super::recent::Recent;
 use crate::http::{Backoff, CallError, Domain, RateLimits};
 use crate::kafka::{Refusal, SendError, Sinks};
 use deskstream_runtime::Process;
-use deskstream_runtime::control::ControlError;
+use deskstream_runtime::control::{Control, ControlError};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Outcome, OutcomeKind, OutcomeResult, Platform, Stage, TicketContent, TicketEvent};
 use futures::{StreamExt, stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+const CURSOR_KIND: &str = "cursor";
 
 /// Tickets that are being written at the same time.
 const CONCURRENCY: usize = 256;
@@ -50,20 +55,8 @@ pub enum PollError {
     Shutdown,
 }
 
-/// One helpdesk's way to poll.
-pub(crate) trait Round: Send {
-    /// Polls once, to the present end.
-    fn round(&mut self) -> impl Future<Output = Result<Polled, PollError>> + Send;
-
-    /// Where its tickets go.
-    fn intake(&self) -> &Intake;
-
-    /// What the account last said of its limits.
-    fn limits(&self) -> RateLimits;
-}
-
 /// Polls every `interval` until shutdown.
-pub(crate) async fn every(interval: Duration, mut poller: impl Round) {
+pub async fn every(interval: Duration, mut poller: Box<dyn Poll>) {
     let mut failures = 0;
     let shutdown = poller.intake().shutdown.clone();
     while !shutdown.is_cancelled() {
@@ -92,10 +85,11 @@ pub(crate) async fn every(interval: Duration, mut poller: impl Round) {
 }
 
 /// Where the tickets of one tenant's polls go.
-pub(crate) struct Intake {
+pub struct Intake {
     tenant: String,
     platform: Platform,
     sinks: Sinks,
+    control: Control,
     shutdown: CancellationToken,
     seen: Recent<(String, i64)>,
 }
@@ -109,8 +103,33 @@ impl Intake {
         platform: Platform,
         remembered: usize,
     ) -> Self {
-        let shutdown = process.shutdown.clone();
-        Self { tenant: tenant.to_owned(), platform, sinks, shutdown, seen: Recent::new(remembered) }
+        Self {
+            tenant: tenant.to_owned(),
+            platform,
+            sinks,
+            control: process.control.clone(),
+            shutdown: process.shutdown.clone(),
+            seen: Recent::new(remembered),
+        }
+    }
+
+    /// The durable cursor: an entity of the control topic of kind `cursor`, whose id is [`Intake::name`].
+    pub(crate) fn cursor<T: DeserializeOwned>(&self) -> Option<T> {
+        let entity = self.control.get(CURSOR_KIND, &self.name())?;
+        match serde_json::from_str(&entity.body) {
+            Ok(cursor) => Some(cursor),
+            Err(error) => {
+                tracing::error!(tenant = self.tenant, platform = %self.platform, %error, "the stored cursor can't be read: beginning again");
+                None
+            }
+        }
+    }
+
+    /// Keeps the cursor.
+    pub(crate) async fn keep<T: Serialize>(&self, cursor: &T) -> Result<(), PollError> {
+        let body = serde_json::to_value(cursor).expect("texts and numbers are JSON");
+        self.control.put_json(CURSOR_KIND, &self.name(), &self.tenant, "connect", &body).await?;
+        Ok(())
     }
 
     /// Name of the account in outcomes, and of its cursor.

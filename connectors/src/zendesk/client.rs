@@ -1,7 +1,7 @@
 //! The part of Zendesk's REST API that we use, over [`crate::http`].
 
 use super::decode::{self, Comment};
-use super::note::{self, Written};
+use crate::helpdesk::note::{self, Written};
 use crate::http::{
     Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError, Turn,
 };
@@ -162,11 +162,11 @@ impl Api {
             id: Option<u64>,
         }
         let answer = self.http.call(&Call::get("users_me", "/api/v2/users/me")).await?;
-        let body: Body = self.body("users_me", &answer, Effect::None)?;
+        let body: Body = self.http.json("users_me", &answer, Effect::None)?;
         // Without valid credentials Zendesk answers 200 with an anonymous user without id.
         let id = body.user.id.ok_or_else(|| {
             let cause = Cause::Status { status: StatusCode::UNAUTHORIZED, code: None };
-            self.error("users_me", &answer, cause, Effect::None, Hint::Never)
+            self.http.refuse("users_me", &answer, cause, Effect::None, Hint::Never)
         })?;
         Ok(id.to_string())
     }
@@ -183,7 +183,7 @@ impl Api {
         if !answer.status.is_success() {
             return Ok(None);
         }
-        self.body::<Body>("tickets_show", &answer, Effect::None).map(|body| Some(body.ticket))
+        self.http.json::<Body>("tickets_show", &answer, Effect::None).map(|body| Some(body.ticket))
     }
 
     /// Waits until a ticket may be updated: what is read after that is fresh when the update is sent.
@@ -224,7 +224,7 @@ impl Api {
             status if !status.is_success() => Updated::Refused(status),
             _ => {
                 // It was applied, whatever the rest of the answer looks like; a cut answer leaves that open.
-                let applied: Applied = self.body("tickets_update", &answer, Effect::Unknown)?;
+                let applied: Applied = self.http.json("tickets_update", &answer, Effect::Unknown)?;
                 Updated::Applied(applied.audit.map(Audit::replaced).unwrap_or_default())
             }
         })
@@ -282,7 +282,7 @@ impl Api {
             if answer.status == StatusCode::NOT_FOUND {
                 break;
             }
-            let body: Body<'_> = self.body("comments_list", &answer, Effect::None)?;
+            let body: Body<'_> = self.http.json("comments_list", &answer, Effect::None)?;
             let private = body.comments.iter().filter(|comment| comment.is_public != Some(true));
             found.extend(private.filter_map(|comment| note::read(comment.body.as_deref()?)));
             match (body.meta.has_more, body.meta.after_cursor) {
@@ -309,30 +309,7 @@ impl Api {
 
     /// Reads an answer's body.
     pub fn page_body<'a>(&self, page: &'a Page) -> Result<PageBody<'a>, CallError> {
-        self.body("tickets_export", &page.answer, Effect::None)
-    }
-
-    fn body<'a, T: Deserialize<'a>>(
-        &self,
-        endpoint: &'static str,
-        answer: &'a Answer,
-        effect: Effect,
-    ) -> Result<T, CallError> {
-        serde_json::from_slice(&answer.body).map_err(|_| {
-            let cause = Cause::Malformed("its body is not the documented JSON");
-            self.error(endpoint, answer, cause, effect, Hint::Backoff)
-        })
-    }
-
-    fn error(
-        &self,
-        endpoint: &'static str,
-        answer: &Answer,
-        cause: Cause,
-        effect: Effect,
-        hint: Hint,
-    ) -> CallError {
-        CallError { service: SERVICE, endpoint, cause, effect, hint, attempts: answer.attempts }
+        self.http.json("tickets_export", &page.answer, Effect::None)
     }
 }
 

@@ -4,32 +4,12 @@
 //! type are upper case; in the REST API ids are integers and the rest is lower case. One type reads both. Text
 //! is borrowed from the body wherever it has no escapes.
 
+pub use crate::helpdesk::DecodeError;
 use crate::helpdesk::lenient::{text, texts};
 use serde::Deserialize;
 use serde::de;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// Why a body is no Zendesk event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// It is no JSON, or no UTF-8.
-    #[error("the body is not JSON")]
-    NotJson,
-    /// It is JSON of another shape.
-    #[error("the body is JSON, but no Zendesk event: {0}")]
-    BadShape(&'static str),
-}
-
-impl DecodeError {
-    /// Stable reason code.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotJson => "not-json",
-            Self::BadShape(_) => "bad-shape",
-        }
-    }
-}
 
 /// The envelope of every event.
 #[derive(Deserialize)]

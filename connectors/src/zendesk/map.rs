@@ -11,11 +11,11 @@
 //! `POLL` whose ticket it has already seen in that *version* or a later one.
 
 use super::decode::{self, Change, DecodeError, Envelope, Ticket};
+use crate::helpdesk::lenient::{self, owned, time};
+use crate::helpdesk::note;
 use crate::kafka::{event_id, unsealed};
 use crate::webhook::Reading;
 use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
-use jiff::Timestamp;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Who we are at the helpdesk: what tells our own updates from others'.
@@ -178,14 +178,11 @@ fn fields(ticket: &Ticket<'_>) -> BTreeMap<String, String> {
         ("custom_status", &ticket.custom_status),
     ];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), owned(value)?)));
-    let custom = ticket.custom_fields.iter().flatten().filter_map(|field| {
-        let id = field.id.as_deref()?;
-        let value = match serde_json::from_str::<Cow<'_, str>>(field.value?.get()) {
-            Ok(text) => text.into_owned(),
-            Err(_) => field.value?.get().to_owned(),
-        };
-        (value != "null").then(|| (id.to_owned(), value))
-    });
+    let custom = ticket
+        .custom_fields
+        .iter()
+        .flatten()
+        .filter_map(|field| Some((field.id.as_deref()?.to_owned(), lenient::field(field.value?)?)));
     own.chain(custom).collect()
 }
 
@@ -206,7 +203,7 @@ fn is_own(what: &str, ticket: &Ticket<'_>, change: &Change<'_>, own: Own<'_>) ->
         }
         "priority_changed" => by_us,
         "comment_added" => change.comment.as_ref().is_some_and(|comment| {
-            comment.is_public == Some(false) && comment.body.as_deref().is_some_and(super::note::is_ours)
+            comment.is_public == Some(false) && comment.body.as_deref().is_some_and(note::is_ours)
         }),
         _ => false,
     }
@@ -222,14 +219,6 @@ fn ticket_id(envelope: &Envelope<'_>, ticket: &Ticket<'_>) -> Result<String, Dec
 fn is_id(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(plain)
-}
-
-fn owned(text: &Option<Cow<'_, str>>) -> Option<String> {
-    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn time(text: Option<&str>) -> Option<i64> {
-    Some(text?.parse::<Timestamp>().ok()?.as_millisecond())
 }
 
 fn status(text: Option<&str>) -> TicketStatus {

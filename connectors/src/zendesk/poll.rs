@@ -14,21 +14,20 @@
 //! Each poll is told as an [`Outcome`] of kind `POLL` with the account's rate limit and what is left of it.
 
 use super::client::{self, Api, Page, Start};
-use super::decode::DecodeError;
 use super::map;
-use crate::helpdesk::intake::{self, Intake, PollError, Polled, Round};
+use crate::helpdesk::intake::Intake;
+use crate::helpdesk::{DecodeError, Poll, PollError, Polled};
 use crate::http::RateLimits;
 use crate::kafka::Sinks;
 use deskstream_runtime::Process;
-use deskstream_runtime::control::Control;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Origin, Platform, TicketContent, TicketEvent};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
-
-const CURSOR_KIND: &str = "cursor";
 
 /// How far back the first poll looks.
 const FIRST_LOOK_BACK_S: i64 = 60 * 60;
@@ -60,7 +59,6 @@ struct Cursor {
 pub struct Poller {
     tenant: String,
     api: Arc<Api>,
-    control: Control,
     intake: Intake,
     page_spacing: Duration,
 }
@@ -71,7 +69,6 @@ impl Poller {
         Self {
             tenant: tenant.to_owned(),
             api,
-            control: process.control.clone(),
             intake: Intake::new(process, sinks, tenant, Platform::Zendesk, REMEMBERED),
             page_spacing: PAGE_SPACING,
         }
@@ -84,17 +81,12 @@ impl Poller {
         self
     }
 
-    /// Polls every `interval` until shutdown.
-    pub async fn run(self, interval: Duration) {
-        intake::every(interval, self).await;
-    }
-
     /// Reads the export from the cursor to its present end.
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
         loop {
             let now = now_ms();
-            let mut at = self.cursor().unwrap_or_else(|| Cursor {
+            let mut at = self.intake.cursor().unwrap_or_else(|| Cursor {
                 cursor: None,
                 start_time: now / 1000 - FIRST_LOOK_BACK_S,
                 reached_at: now,
@@ -113,8 +105,7 @@ impl Poller {
             let moved = body.after_cursor.is_some();
             at.cursor = body.after_cursor.or(at.cursor);
             at.reached_at = now;
-            let entity = serde_json::to_value(&at).expect("texts and numbers are JSON");
-            self.control.put_json(CURSOR_KIND, &self.intake.name(), &self.tenant, "connect", &entity).await?;
+            self.intake.keep(&at).await?;
             if !moved && !body.end_of_stream {
                 // Neither an end nor a way on: ask again from the same place next time.
                 tracing::warn!(tenant = self.tenant, "the export gave no cursor and no end");
@@ -144,17 +135,6 @@ impl Poller {
         told.map_or(self.page_spacing, |limit| (Duration::from_secs(60) / limit).min(self.page_spacing))
     }
 
-    fn cursor(&self) -> Option<Cursor> {
-        let entity = self.control.get(CURSOR_KIND, &self.intake.name())?;
-        match serde_json::from_str(&entity.body) {
-            Ok(cursor) => Some(cursor),
-            Err(error) => {
-                tracing::error!(tenant = self.tenant, %error, "the stored cursor can't be read: beginning again");
-                None
-            }
-        }
-    }
-
     /// Writes a page's tickets; returns when all are acknowledged.
     async fn take(&mut self, tickets: &[&RawValue], polled: &mut Polled) -> Result<(), PollError> {
         let received_at = now_ms();
@@ -178,9 +158,9 @@ impl Poller {
     }
 }
 
-impl Round for Poller {
-    async fn round(&mut self) -> Result<Polled, PollError> {
-        self.poll().await
+impl Poll for Poller {
+    fn round(&mut self) -> BoxFuture<'_, Result<Polled, PollError>> {
+        self.poll().boxed()
     }
 
     fn intake(&self) -> &Intake {

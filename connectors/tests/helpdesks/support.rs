@@ -2,8 +2,7 @@
 
 use deskstream_connectors::kafka::Sinks;
 use deskstream_connectors::spool::Spool;
-use deskstream_connectors::webhook::{self, Receivers};
-use deskstream_connectors::{freshdesk, zendesk};
+use deskstream_connectors::{helpdesk, webhook};
 use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{self, Config};
@@ -149,9 +148,8 @@ impl World {
     }
 
     pub async fn serve(&self) -> SocketAddr {
-        let mut receivers = Receivers::default();
-        zendesk::receivers(&self.process, &mut receivers).unwrap();
-        freshdesk::receivers(&self.process, &mut receivers).unwrap();
+        let receivers =
+            helpdesk::receivers(&self.process, &helpdesk::accounts(&self.process.config)).unwrap();
         let spool = Spool::start(&self.process, &self.sinks, &self.tasks).await.unwrap();
         self.spool.lock().unwrap().clone_from(&spool);
         let served = webhook::serve(&self.process, self.sinks.clone(), spool, receivers).await.unwrap();
@@ -165,11 +163,19 @@ impl World {
     }
 
     pub fn connect(&self) {
-        zendesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
+        self.connect_to(Platform::Zendesk);
     }
 
     pub fn connect_freshdesk(&self) {
-        freshdesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
+        self.connect_to(Platform::Freshdesk);
+    }
+
+    fn connect_to(&self, platform: Platform) {
+        for account in helpdesk::accounts(&self.process.config) {
+            if account.platform() == platform {
+                helpdesk::spawn(&self.process, &self.sinks, &self.tasks, account.as_ref()).unwrap();
+            }
+        }
     }
 
     /// The first `count` records of a topic, in the order of their partitions.

@@ -1,6 +1,7 @@
 //! Polling against an export that repeats, throttles and loses cursors.
 
 use super::support::{TENANT, World, shared};
+use deskstream_connectors::helpdesk;
 use deskstream_connectors::zendesk::client::Api;
 use deskstream_connectors::zendesk::{PollError, Polled, Poller};
 use deskstream_samples::faults::{Fault, Rule};
@@ -120,7 +121,7 @@ async fn each_poll_tells_its_outcome() {
     let world = World::with(shared(), Options { limits: Limits::default(), ..options() }, &[]).await;
     world.ticket(&[]);
     world.zendesk.clock().advance(Duration::from_secs(2));
-    world.tasks.spawn(poller(&world).run(Duration::from_secs(3600)));
+    world.tasks.spawn(helpdesk::every(Duration::from_secs(3600), Box::new(poller(&world))));
     let outcomes: Vec<Outcome> = world.records(1).await;
     let outcome = &outcomes[0];
     assert_eq!(

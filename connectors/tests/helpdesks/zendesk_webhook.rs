@@ -1,6 +1,7 @@
 //! What the endpoint answers, and that what it accepted is durable.
 
 use super::support::{SECRET, TENANT, World, backbone, counted, eventually, within};
+use deskstream_connectors::helpdesk;
 use deskstream_samples::zendesk::{Limits, Options, SUBSCRIPTIONS, TEST_SECRET, sign};
 use deskstream_schemas::{DeadLetter, EventKind, Origin, Platform, Stage, TicketEvent};
 use jiff::Timestamp;
@@ -290,8 +291,8 @@ async fn deliveries_of_the_helpdesk_arrive() {
     account.webhook_secret = format!("file:{}", secret.path().display()).as_str().into();
     let mut process = world.process.clone();
     process.config = std::sync::Arc::new(config);
-    let mut receivers = deskstream_connectors::webhook::Receivers::default();
-    deskstream_connectors::zendesk::receivers(&process, &mut receivers).unwrap();
+    let accounts = helpdesk::accounts(&process.config);
+    let receivers = helpdesk::receivers(&process, &accounts).unwrap();
     deskstream_connectors::webhook::serve(&process, world.sinks.clone(), None, receivers).await.unwrap();
 
     let tickets: Vec<u64> = (0..20).map(|_| world.ticket(&["vip"])).collect();
