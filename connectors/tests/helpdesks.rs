@@ -1,6 +1,8 @@
 //! The connectors of helpdesks against a real Kafka, a real registry and the sample helpdesks, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "helpdesks/fault_matrix.rs"]
+mod fault_matrix;
 #[path = "helpdesks/feed.rs"]
 mod feed;
 #[path = "helpdesks/freshdesk_poll.rs"]
@@ -15,6 +17,8 @@ mod http;
 mod import;
 #[path = "helpdesks/overload.rs"]
 mod overload;
+#[path = "helpdesks/safety.rs"]
+mod safety;
 #[path = "helpdesks/spool.rs"]
 mod spool;
 #[path = "helpdesks/support.rs"]

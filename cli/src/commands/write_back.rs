@@ -142,6 +142,9 @@ async fn change(
 fn known(process: &Process, tenant: &str) -> anyhow::Result<()> {
     let configured = process.config.tenants.contains_key(tenant);
     let there = tenant == EVERY_TENANT || configured || process.vault.has_key(tenant);
-    anyhow::ensure!(there, "there is no tenant `{tenant}`: `deskstream keys list` names those that there are");
+    anyhow::ensure!(
+        there,
+        "there is no tenant `{tenant}`: `deskstream keys list` names those that there are"
+    );
     Ok(())
 }

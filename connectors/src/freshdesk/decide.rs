@@ -38,7 +38,7 @@ pub fn decide(
         command.tags.iter().map(|tag| tag.chars().take(MAX_TAG_CHARS).collect()).collect();
     let merged = tags::merge(&ticket.tags, &command.tag_prefix, &wanted);
     let update = Update {
-        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
+        tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
         priority: priority(command, ticket, policy, unset),
     };
     let update = (update != Update::default()).then_some(update);

@@ -112,6 +112,7 @@ impl Poller {
         let mut since = (cursor - OVERLAP_S).max(0);
         let (mut number, mut new_in_second) = (1, 0);
         loop {
+            let _turn = self.intake.page().await;
             let page = self.api.list(since, number).await?;
             polled.requests += page.attempts();
             let taken_before = polled.taken;

@@ -73,6 +73,9 @@ impl Desk {
             }
             fresh = false;
         }
+        if let Some(step) = round.withheld().await {
+            return Ok(step);
+        }
         let Some(turn) = turn else { return Ok(Step::dry_run()) };
         let mut detail = "written";
         if let Some(update) = update {

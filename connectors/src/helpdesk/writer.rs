@@ -10,12 +10,14 @@ use super::ending::{Ending, Ledger, SOON, Trouble};
 use super::note::Written;
 use crate::http::{Effect, Hint};
 use crate::kafka::{Handled, Received, Sinks};
+use crate::safety::{Guard, Withheld};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::WriteBackConfig;
+use deskstream_runtime::control::ControlError;
 use deskstream_schemas::{Command, OutcomeResult, Platform};
 use http::StatusCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Rounds of one try: conflicts and uncertain answers each cost one.
 const MAX_ROUNDS: u32 = 6;
@@ -29,6 +31,9 @@ pub struct Round<'a> {
     /// Whether it may have been written before: then look.
     pub look: bool,
     ledger: &'a Ledger,
+    guard: &'a Guard,
+    /// Whether the hour's ceiling has admitted this command, in this try.
+    admitted: &'a AtomicBool,
     requests: &'a AtomicI32,
 }
 
@@ -41,6 +46,19 @@ impl Round<'_> {
     /// Counts what it met.
     pub(crate) fn count(&self, kind: &str) {
         self.ledger.count(kind);
+    }
+
+    /// What keeps the write from being sent, if anything: asked right before it.
+    pub(crate) async fn withheld(&self) -> Option<Step> {
+        let counted = self.admitted.load(Ordering::Relaxed);
+        match self.guard.admit(!counted).await {
+            Ok(Ok(())) => {
+                self.admitted.store(true, Ordering::Relaxed);
+                None
+            }
+            Ok(Err(withheld)) => Some(Step::Ended(Ending::withheld(withheld))),
+            Err(error) => Some(Step::Later(error)),
+        }
     }
 
     /// Whether our notes on the ticket settle the matter. One with this command's id means that it *was* written;
@@ -65,6 +83,8 @@ pub enum Step {
     Ended(Ending),
     /// Someone else changed the ticket since it was read.
     Conflict,
+    /// Whether it may be written can't be found out now.
+    Later(ControlError),
 }
 
 impl Step {
@@ -81,7 +101,7 @@ impl Step {
     }
 
     pub(crate) fn dry_run() -> Self {
-        Self::ended(OutcomeResult::Skipped, "dry run: decided, not written")
+        Self::Ended(Ending::withheld(Withheld::dry_run()))
     }
 
     pub(crate) fn no_such_ticket() -> Self {
@@ -98,7 +118,7 @@ impl Step {
 pub struct Writer {
     tenant: String,
     desk: Arc<dyn WriteBack>,
-    policy: WriteBackConfig,
+    guard: Guard,
     ledger: Ledger,
 }
 
@@ -114,7 +134,7 @@ impl Writer {
         Self {
             tenant: tenant.to_owned(),
             desk,
-            policy: process.config.write_back.clone(),
+            guard: Guard::new(process, tenant, &format!("{tenant}/{platform}")),
             ledger: Ledger::new(sinks, tenant, platform),
         }
     }
@@ -137,14 +157,18 @@ impl Writer {
         maybe_repeated: bool,
         requests: &AtomicI32,
     ) -> Result<Ending, Trouble> {
-        if !self.policy.enabled {
-            return Ok(Ending::new(OutcomeResult::Skipped, "write-back is switched off"));
-        }
-        let (policy, ledger) = (&self.policy, &self.ledger);
+        let policy = match self.guard.policy() {
+            Ok(policy) => policy,
+            // It may have been written before: that is looked for first. What is sent is asked about again.
+            Err(withheld) if maybe_repeated && !withheld.always() => self.guard.config().clone(),
+            Err(withheld) => return Ok(Ending::withheld(withheld)),
+        };
+        let (policy, ledger, guard, admitted) = (&policy, &self.ledger, &self.guard, &AtomicBool::new(false));
         let mut look = maybe_repeated;
         for number in 1..=MAX_ROUNDS {
-            match self.desk.round(&Round { command, policy, look, ledger, requests }).await {
+            match self.desk.round(&Round { command, policy, look, ledger, guard, admitted, requests }).await {
                 Ok(Step::Ended(ending)) => return Ok(ending),
+                Ok(Step::Later(error)) => return Err(Trouble::Control(error)),
                 Ok(Step::Conflict) => {
                     self.ledger.count("conflict");
                     tokio::time::sleep(SOON.wait(number)).await;

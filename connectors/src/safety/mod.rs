@@ -33,6 +33,11 @@ pub struct Withheld {
 }
 
 impl Withheld {
+    /// Whether it holds whatever was written before: nothing is even looked at.
+    pub fn always(&self) -> bool {
+        self.reason == "disabled"
+    }
+
     fn new(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { reason, detail: detail.into() }
     }
@@ -74,11 +79,16 @@ impl Guard {
         self.now().map(|settings| settings.policy(&self.config))
     }
 
-    /// Whether one more update may be sent now: asked right before it is.
+    /// What the configuration says for all tenants.
+    pub fn config(&self) -> &WriteBackConfig {
+        &self.config
+    }
+
+    /// Whether an update may be sent now: asked right before it is. Counted once for each command.
     ///
     /// # Errors
     /// If the `control` topic can't be written, which counts what is sent.
-    pub async fn admit(&self) -> Result<Result<(), Withheld>, ControlError> {
+    pub async fn admit(&self, count: bool) -> Result<Result<(), Withheld>, ControlError> {
         let settings = match self.now() {
             Ok(settings) => settings,
             Err(withheld) => return Ok(Err(withheld)),
@@ -87,7 +97,7 @@ impl Guard {
             return Ok(Err(Withheld::dry_run()));
         }
         let Some(most) = settings.max_per_hour.or(self.config.max_per_hour) else { return Ok(Ok(())) };
-        if self.ceiling.take(most.get(), now_ms()).await? {
+        if !count || self.ceiling.take(most.get(), now_ms()).await? {
             return Ok(Ok(()));
         }
         let detail = format!("the ceiling of {most} write-backs an hour is reached");

@@ -114,11 +114,7 @@ impl Codec {
 
 /// The entry's content as it stands on disk.
 pub(super) fn seal_of(entry: &Entry) -> Sealed {
-    Sealed {
-        key_id: entry.key_id.clone(),
-        nonce: entry.nonce.clone(),
-        ciphertext: entry.ciphertext.clone(),
-    }
+    Sealed { key_id: entry.key_id.clone(), nonce: entry.nonce.clone(), ciphertext: entry.ciphertext.clone() }
 }
 
 fn sealed(vault: &Vault, tenant: &str, kind: u8, plain: &[u8]) -> Result<Entry, SealError> {

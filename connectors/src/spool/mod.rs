@@ -185,8 +185,12 @@ impl Spool {
             match tokio::time::timeout(self.shared.after, sent).await {
                 Ok(Ok(_)) => return Ok(Kept::Broker),
                 Ok(Err(error)) if !error.retry() => return Err(error.into()),
-                Ok(Err(error)) => tracing::debug!(tenant = event.tenant, %error, "an event goes to the spool"),
-                Err(_) => tracing::debug!(tenant = event.tenant, "the broker is slow: an event goes to the spool"),
+                Ok(Err(error)) => {
+                    tracing::debug!(tenant = event.tenant, %error, "an event goes to the spool")
+                }
+                Err(_) => {
+                    tracing::debug!(tenant = event.tenant, "the broker is slow: an event goes to the spool")
+                }
             }
             let entry = self.shared.codec.event(&self.shared.vault, event, content)?;
             return self.append(entry).await;

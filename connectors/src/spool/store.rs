@@ -74,10 +74,8 @@ impl Store {
         directory: &Path,
         mut each: impl FnMut(&str, usize),
     ) -> Result<(Self, Found), SpoolError> {
-        std::fs::create_dir_all(directory).map_err(|source| SpoolError::Directory {
-            directory: directory.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|source| SpoolError::Directory { directory: directory.to_owned(), source })?;
         let path = directory.join("spool.redb");
         let database = open(&path)?;
         // The file's name has to be on disk as well as its content.

@@ -23,6 +23,7 @@
 //!
 //! Every request is counted in `deskstream_webhook_requests_total{tenant,result}`. TLS ends in front of this server.
 
+mod delivered;
 mod metrics;
 mod receiver;
 mod replay;
@@ -30,5 +31,6 @@ mod server;
 mod source;
 mod verdict;
 
+pub use delivered::Delivered;
 pub use receiver::{FetchError, Fetching, Reading, Receiver, SignatureError, Signed, Unreadable};
 pub use server::{BODY_BUDGET_BYTES, BODY_TIMEOUT, Receivers, ServeError, Webhooks, serve};

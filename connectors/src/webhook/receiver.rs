@@ -38,7 +38,12 @@ pub enum Reading {
     /// An event of a type that changes nothing we keep.
     Ignored,
     /// The echo of our own write-back.
-    OwnUpdate,
+    OwnUpdate {
+        /// The ticket.
+        ticket: String,
+        /// Its version since.
+        version: i64,
+    },
     /// No more than the id of a ticket: what became of it is for [`Receiver::fetch`] to find out.
     Named(String),
 }

@@ -126,7 +126,8 @@ pub async fn serve(
         durability: Durability { part, away: AtomicBool::new(false) },
     });
     let router = Router::new().route("/webhooks/{platform}/{tenant}", post(receive)).with_state(shared);
-    let connections = Arc::new(Semaphore::new((http.max_in_flight * CONNECTIONS_PER_REQUEST).max(LEAST_CONNECTIONS)));
+    let connections =
+        Arc::new(Semaphore::new((http.max_in_flight * CONNECTIONS_PER_REQUEST).max(LEAST_CONNECTIONS)));
     tracing::info!(address = %bound, "receiving webhooks");
     let ended = tokio::spawn(accept(listener, router, connections, process.shutdown.clone()));
     Ok(Webhooks { address: bound, ended })
@@ -300,8 +301,12 @@ impl Shared {
             Ok(Reading::Event(mapped)) => {
                 let (event, content) = *mapped;
                 let event_id = event.event_id.clone();
+                let (platform, ticket, version) = (event.platform, event.ticket_id.clone(), event.version);
                 match self.keep(event, &content).await {
-                    Ok(kept) => return Ok(self.kept(kept)),
+                    Ok(kept) => {
+                        self.sinks.delivered.note(tenant, platform, &ticket, version);
+                        return Ok(self.kept(kept));
+                    }
                     Err(KeepError::Send(error)) if !error.retry() => {
                         let why = Unreadable { reason: error.reason(), error: error.to_string() };
                         self.bury(tenant, receiver, headers, &body, why, Some(event_id)).await?;
@@ -311,7 +316,10 @@ impl Shared {
                 }
             }
             Ok(Reading::Ignored | Reading::Named(_)) => return Ok(Verdict::Ignored),
-            Ok(Reading::OwnUpdate) => return Ok(Verdict::OwnUpdate),
+            Ok(Reading::OwnUpdate { ticket, version }) => {
+                self.sinks.delivered.note(tenant, receiver.platform(), &ticket, version);
+                return Ok(Verdict::OwnUpdate);
+            }
             Err(why) => why,
         };
         let verdict = if why.reason == "not-json" { Verdict::NotJson } else { Verdict::BadShape };

@@ -66,7 +66,9 @@ impl Verdict {
 
     fn status(self) -> StatusCode {
         match self {
-            Self::Accepted | Self::Spooled | Self::Replayed | Self::Ignored | Self::OwnUpdate => StatusCode::OK,
+            Self::Accepted | Self::Spooled | Self::Replayed | Self::Ignored | Self::OwnUpdate => {
+                StatusCode::OK
+            }
             Self::UnknownTenant => StatusCode::NOT_FOUND,
             Self::ForeignSource => StatusCode::FORBIDDEN,
             Self::TooLarge | Self::Unprocessable => StatusCode::PAYLOAD_TOO_LARGE,

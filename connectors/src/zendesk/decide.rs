@@ -16,7 +16,7 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
     }
     let merged = tags::merge(&ticket.tags, &command.tag_prefix, &command.tags);
     let update = Update {
-        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
+        tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
         priority: decision::priority(command, policy, map::priority(ticket.priority.as_deref()).is_none())
             .map(|priority| name(priority).to_owned()),
         comment: decision::note(command, policy).map(|body| NewComment { body, public: false }),
@@ -121,6 +121,13 @@ mod tests {
         }
         let never = WriteBackConfig { priority: PriorityPolicy::Never, ..policy() };
         assert_eq!(update(&command(), &ticket(), &never).priority, None);
+    }
+
+    #[test]
+    fn what_may_not_be_written_is_left_alone() {
+        let note_only = WriteBackConfig { tags: false, priority: PriorityPolicy::Never, ..policy() };
+        let update = update(&command(), &ticket(), &note_only);
+        assert!(update.tags.is_none() && update.priority.is_none() && update.comment.is_some());
     }
 
     #[test]

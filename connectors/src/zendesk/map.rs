@@ -67,14 +67,15 @@ pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Res
     let detail = envelope.detail.ok_or(DecodeError::BadShape("it has no detail"))?;
     let ticket = decode::ticket(detail)?;
     let change = decode::change(envelope.event);
-    if is_own(what, &ticket, &change, own) {
-        return Ok(Reading::OwnUpdate);
-    }
+    let own_update = is_own(what, &ticket, &change, own);
     let ticket_id = ticket_id(&envelope, &ticket)?;
     let occurred_at = time(envelope.time.as_deref())
         .or_else(|| time(ticket.updated_at.as_deref()))
         .ok_or(DecodeError::BadShape("it has no time"))?;
     let version = time(ticket.updated_at.as_deref()).unwrap_or(occurred_at);
+    if own_update {
+        return Ok(Reading::OwnUpdate { ticket: ticket_id, version });
+    }
     let id = match envelope.id.as_deref() {
         Some(id) if is_id(id) => id.to_owned(),
         _ => event_id(tenant, Platform::Zendesk, &ticket_id, version),

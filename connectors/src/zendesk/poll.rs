@@ -85,6 +85,7 @@ impl Poller {
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
         loop {
+            let turn = self.intake.page().await;
             let now = now_ms();
             let mut at = self.intake.cursor().unwrap_or_else(|| Cursor {
                 cursor: None,
@@ -115,6 +116,7 @@ impl Poller {
                 break;
             }
             let spacing = self.spacing(&page);
+            drop((turn, page));
             self.intake.wait(spacing).await?;
         }
         self.intake.reached_the_end();

@@ -64,8 +64,8 @@ impl Desk {
                 return Ok(step);
             }
         }
-        if policy.dry_run {
-            return Ok(Step::dry_run());
+        if let Some(step) = round.withheld().await {
+            return Ok(step);
         }
         round.request();
         Ok(match self.api.update(ticket_id, &update, turn.as_ref()).await? {

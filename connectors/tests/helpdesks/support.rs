@@ -170,7 +170,7 @@ impl World {
         self.connect_to(Platform::Freshdesk);
     }
 
-    fn connect_to(&self, platform: Platform) {
+    pub fn connect_to(&self, platform: Platform) {
         for account in helpdesk::accounts(&self.process.config) {
             if account.platform() == platform {
                 helpdesk::spawn(&self.process, &self.sinks, &self.tasks, account.as_ref()).unwrap();

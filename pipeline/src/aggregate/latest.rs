@@ -5,7 +5,7 @@ use super::facts::{Fact, Failure};
 use super::tally::{Dimension, Sketch, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{Command, EVERY_TENANT, EnrichedTicket, TicketState};
+use deskstream_schemas::{Command, EVERY_TENANT, EnrichedTicket, Origin, TicketState};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -120,6 +120,12 @@ impl Tickets {
         let Fact { ticket_hash, event_hash, replayed, ticket } = fact;
         let known = self.entries.get(&ticket_hash);
         if known.is_some_and(|entry| entry.recent.contains(&event_hash)) {
+            metrics::DUPLICATES.inc();
+            return none;
+        }
+        // A poll or a backfill finds the state that a webhook has told of: one change, two ids.
+        let found = matches!(ticket.origin, Origin::Poll | Origin::Backfill);
+        if found && known.is_some_and(|entry| entry.version >= ticket.version) {
             metrics::DUPLICATES.inc();
             return none;
         }
