@@ -13,6 +13,12 @@ mod freshdesk_write_back;
 mod http;
 #[path = "helpdesks/import.rs"]
 mod import;
+#[path = "helpdesks/intercom_poll.rs"]
+mod intercom_poll;
+#[path = "helpdesks/intercom_webhook.rs"]
+mod intercom_webhook;
+#[path = "helpdesks/intercom_write_back.rs"]
+mod intercom_write_back;
 #[path = "helpdesks/support.rs"]
 mod support;
 #[path = "helpdesks/zendesk_poll.rs"]

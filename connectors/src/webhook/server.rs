@@ -8,7 +8,7 @@ use super::verdict::Verdict;
 use crate::kafka::{Refusal, SendError, Sinks};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -106,7 +106,8 @@ pub async fn serve(process: &Process, sinks: Sinks, receivers: Receivers) -> Res
         replays: Replays::new(REPLAYS),
         broker: Broker { part, away: AtomicBool::new(false) },
     });
-    let router = Router::new().route("/webhooks/{platform}/{tenant}", post(receive)).with_state(shared);
+    let router =
+        Router::new().route("/webhooks/{platform}/{tenant}", post(receive).head(exists)).with_state(shared);
     let connections = Arc::new(Semaphore::new(http.max_in_flight * CONNECTIONS_PER_REQUEST));
     tracing::info!(address = %bound, "receiving webhooks");
     let ended = tokio::spawn(accept(listener, router, connections, process.shutdown.clone()));
@@ -205,6 +206,16 @@ async fn receive(
     metrics::REQUESTS.with_label_values(&[label, verdict.name()]).inc();
     metrics::SECONDS.with_label_values(&[label]).observe(started.elapsed().as_secs_f64());
     verdict.response(rand::random())
+}
+
+/// Whether the account is served: Intercom asks so when an endpoint is entered.
+async fn exists(
+    State(shared): State<Arc<Shared>>,
+    Path((platform, tenant)): Path<(String, String)>,
+) -> StatusCode {
+    let served = platform_named(&platform)
+        .is_some_and(|platform| shared.receivers.by_tenant.contains_key(&(platform, tenant)));
+    if served { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }
 
 fn platform_named(name: &str) -> Option<Platform> {
