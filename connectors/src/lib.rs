@@ -10,7 +10,7 @@
 //! | `spool` | webhooks on disk while the broker is away |
 //! | `webhook` | the server that helpdesks call |
 //! | `helpdesk` | what the connectors of helpdesks share |
-//! | `zendesk`, `freshdesk` | source by webhook, source by poll, write-back |
+//! | `zendesk`, `freshdesk`, `intercom` | source by webhook, source by poll, write-back |
 //! | `delivery` | alerts to PagerDuty, Slack, Alertmanager, webhooks and mail |
 //! | `clickhouse` | migrations and the sink |
 //! | `erasure` | erases a requester or a tenant from keys, topics and tables |
@@ -24,6 +24,7 @@ pub mod file;
 pub mod freshdesk;
 pub mod helpdesk;
 pub mod http;
+pub mod intercom;
 pub mod kafka;
 pub mod safety;
 pub mod spool;

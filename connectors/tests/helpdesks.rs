@@ -15,6 +15,12 @@ mod freshdesk_write_back;
 mod http;
 #[path = "helpdesks/import.rs"]
 mod import;
+#[path = "helpdesks/intercom_poll.rs"]
+mod intercom_poll;
+#[path = "helpdesks/intercom_webhook.rs"]
+mod intercom_webhook;
+#[path = "helpdesks/intercom_write_back.rs"]
+mod intercom_write_back;
 #[path = "helpdesks/overload.rs"]
 mod overload;
 #[path = "helpdesks/safety.rs"]

@@ -176,11 +176,7 @@ impl Api {
         let note = Note { body: format!("<div>{}</div>", html::escape(text)), private: true };
         let body = serde_json::to_vec(&note).expect("texts and truths are JSON");
         let call = Call::write("notes_create", Method::POST, &url, Bytes::from(body));
-        Ok(match write::<Added>(&self.http, call).await? {
-            Wrote::Applied(_) => Wrote::Applied(()),
-            Wrote::NotFound => Wrote::NotFound,
-            Wrote::Refused(status) => Wrote::Refused(status),
-        })
+        Ok(write::<Added>(&self.http, call).await?.done())
     }
 
     /// Our own notes on a ticket.

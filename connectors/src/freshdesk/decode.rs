@@ -53,8 +53,25 @@ pub struct Ticket<'a> {
     pub stats: Option<Stats<'a>>,
     #[serde(borrow)]
     pub conversations: Option<Vec<Conversation<'a>>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub cc_emails: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub attachments: Option<Vec<Attachment<'a>>>,
     pub deleted: Option<bool>,
     pub spam: Option<bool>,
+}
+
+/// A file.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are Freshdesk's")]
+pub struct Attachment<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub name: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub content_type: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub size: Option<Cow<'a, str>>,
 }
 
 /// Who asked.
@@ -92,6 +109,13 @@ pub struct Conversation<'a> {
     pub incoming: Option<bool>,
     #[serde(borrow, deserialize_with = "text")]
     pub created_at: Option<Cow<'a, str>>,
+    /// Of a message by mail: who sent it, and who else got it.
+    #[serde(borrow, deserialize_with = "text")]
+    pub from_email: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub cc_emails: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub attachments: Option<Vec<Attachment<'a>>>,
 }
 
 impl Ticket<'_> {

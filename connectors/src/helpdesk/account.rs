@@ -14,7 +14,7 @@ use super::writer::{Round, Step};
 use crate::http::{CallError, RateLimits, SetupError};
 use crate::kafka::{FeedError, Sinks};
 use crate::webhook::Receiver;
-use crate::{freshdesk, zendesk};
+use crate::{freshdesk, intercom, zendesk};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{Config, TenantConfig};
 use deskstream_schemas::Platform;
@@ -106,7 +106,7 @@ pub enum StartError {
 type Of = fn(&str, &TenantConfig) -> Option<Box<dyn Account>>;
 
 /// Every helpdesk that we know.
-const HELPDESKS: [Of; 2] = [freshdesk::account, zendesk::account];
+const HELPDESKS: [Of; 3] = [freshdesk::account, intercom::account, zendesk::account];
 
 /// Every account of the configuration.
 pub fn accounts(config: &Config) -> Vec<Box<dyn Account>> {

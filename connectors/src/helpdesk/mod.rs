@@ -9,6 +9,8 @@
 //! | `decision`, `tags`, `note` | what a write-back writes: pure |
 //! | `ending` | how a write-back ends: outcome, audit, another try |
 //! | `own_user` | who we are at a helpdesk |
+//! | `mail` | what is new in a mail, and what it quotes |
+//! | `people` | who takes part in a ticket |
 //! | `decode`, `lenient`, `html` | JSON and HTML, read tolerantly |
 //! | `recent` | the last so many things seen |
 //! | `metrics` | what polls and write-backs tell Prometheus |
@@ -21,9 +23,11 @@ pub mod ending;
 pub mod html;
 pub mod intake;
 pub(crate) mod lenient;
+pub mod mail;
 mod metrics;
 pub mod note;
 pub(crate) mod own_user;
+pub(crate) mod people;
 pub(crate) mod recent;
 pub mod tags;
 mod writer;

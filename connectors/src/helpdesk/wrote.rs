@@ -15,6 +15,17 @@ pub enum Wrote<T> {
     Refused(StatusCode),
 }
 
+impl<T> Wrote<T> {
+    /// The same, where what was applied does not matter.
+    pub fn done(self) -> Wrote<()> {
+        match self {
+            Self::Applied(_) => Wrote::Applied(()),
+            Self::NotFound => Wrote::NotFound,
+            Self::Refused(status) => Wrote::Refused(status),
+        }
+    }
+}
+
 const REFUSED: [StatusCode; 6] = [
     StatusCode::BAD_REQUEST,
     StatusCode::NOT_FOUND,

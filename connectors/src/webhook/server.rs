@@ -10,7 +10,7 @@ use crate::kafka::{Refusal, SendError, Sinks};
 use crate::spool::{KeepError, Kept, Spool};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -125,7 +125,8 @@ pub async fn serve(
         replays: Replays::new(REPLAYS),
         durability: Durability { part, away: AtomicBool::new(false) },
     });
-    let router = Router::new().route("/webhooks/{platform}/{tenant}", post(receive)).with_state(shared);
+    let router =
+        Router::new().route("/webhooks/{platform}/{tenant}", post(receive).head(exists)).with_state(shared);
     let connections =
         Arc::new(Semaphore::new((http.max_in_flight * CONNECTIONS_PER_REQUEST).max(LEAST_CONNECTIONS)));
     tracing::info!(address = %bound, "receiving webhooks");
@@ -229,6 +230,16 @@ async fn receive(
     verdict.response(rand::random())
 }
 
+/// Whether the account is served: Intercom asks so when an endpoint is entered.
+async fn exists(
+    State(shared): State<Arc<Shared>>,
+    Path((platform, tenant)): Path<(String, String)>,
+) -> StatusCode {
+    let served = platform_named(&platform)
+        .is_some_and(|platform| shared.receivers.by_tenant.contains_key(&(platform, tenant)));
+    if served { StatusCode::OK } else { StatusCode::NOT_FOUND }
+}
+
 fn platform_named(name: &str) -> Option<Platform> {
     [Platform::Zendesk, Platform::Freshdesk, Platform::Intercom].into_iter().find(|p| p.as_str() == name)
 }
@@ -316,8 +327,10 @@ impl Shared {
                 }
             }
             Ok(Reading::Ignored | Reading::Named(_)) => return Ok(Verdict::Ignored),
-            Ok(Reading::OwnUpdate { ticket, version }) => {
-                self.sinks.delivered.note(tenant, receiver.platform(), &ticket, version);
+            Ok(Reading::OwnUpdate(change)) => {
+                if let Some((ticket, version)) = change {
+                    self.sinks.delivered.note(tenant, receiver.platform(), &ticket, version);
+                }
                 return Ok(Verdict::OwnUpdate);
             }
             Err(why) => why,

@@ -106,6 +106,9 @@ pub struct PageBody<'a> {
     /// Tickets, each read on its own: a strange one spoils no page.
     #[serde(borrow)]
     pub tickets: Vec<&'a RawValue>,
+    /// The users whom the tickets name.
+    #[serde(default, borrow)]
+    pub users: Vec<&'a RawValue>,
     /// Where the next page begins; null at the very end of some exports.
     #[serde(default)]
     pub after_cursor: Option<String>,
@@ -296,8 +299,8 @@ impl Api {
     /// A page of the incremental export. A cursor that Zendesk no longer takes gives `None`.
     pub async fn export(&self, from: &Start<'_>) -> Result<Option<Page>, CallError> {
         let query = match from {
-            Start::Time(seconds) => query(&[("start_time", &seconds.to_string())]),
-            Start::Cursor(cursor) => query(&[("cursor", cursor)]),
+            Start::Time(seconds) => query(&[("start_time", &seconds.to_string()), ("include", "users")]),
+            Start::Cursor(cursor) => query(&[("cursor", cursor), ("include", "users")]),
         };
         let url = format!("/api/v2/incremental/tickets/cursor?{query}");
         let call = Call::get("tickets_export", &url);

@@ -77,6 +77,8 @@ pub struct Ticket<'a> {
     pub kind: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "texts")]
     pub tags: Vec<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub collaborator_ids: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub via: Option<Via<'a>>,
     #[serde(borrow)]
@@ -90,6 +92,19 @@ pub struct Via<'a> {
     /// Such as `email`, `web_service`; older events give it as a number.
     #[serde(borrow, deserialize_with = "text")]
     pub channel: Option<Cow<'a, str>>,
+}
+
+/// A user, as an export gives it beside its tickets.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are Zendesk's")]
+pub struct User<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub name: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub email: Option<Cow<'a, str>>,
 }
 
 /// A custom field.

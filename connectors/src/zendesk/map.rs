@@ -10,13 +10,16 @@
 //! So a later stage drops what is repeated by two rules: an event whose *id* it has seen, and an event of origin
 //! `POLL` whose ticket it has already seen in that *version* or a later one.
 
-use super::decode::{self, Change, DecodeError, Envelope, Ticket};
+use super::decode::{self, Change, DecodeError, Envelope, Ticket, User};
 use crate::helpdesk::lenient::{self, owned, time};
-use crate::helpdesk::note;
+use crate::helpdesk::{mail, note, people};
 use crate::kafka::{event_id, unsealed};
 use crate::webhook::Reading;
-use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
-use std::collections::BTreeMap;
+use deskstream_schemas::{
+    EventKind, Origin, PersonRole, Platform, Priority, TicketContent, TicketEvent, TicketStatus,
+};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 /// Who we are at the helpdesk: what tells our own updates from others'.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +77,7 @@ pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Res
         .ok_or(DecodeError::BadShape("it has no time"))?;
     let version = time(ticket.updated_at.as_deref()).unwrap_or(occurred_at);
     if own_update {
-        return Ok(Reading::OwnUpdate { ticket: ticket_id, version });
+        return Ok(Reading::OwnUpdate(Some((ticket_id, version))));
     }
     let id = match envelope.id.as_deref() {
         Some(id) if is_id(id) => id.to_owned(),
@@ -91,8 +94,12 @@ pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Res
     let author = comment.and_then(|comment| comment.author.as_ref());
     let mut content = content(&ticket);
     if let Some(body) = comment.and_then(|comment| comment.body.as_deref()) {
-        body.clone_into(&mut content.body);
+        mail::new_text(body).clone_into(&mut content.body);
         content.author_is_agent = author.and_then(|author| author.is_staff).unwrap_or(false);
+    }
+    if let Some(author) = author {
+        let role = if author.is_staff == Some(true) { PersonRole::Agent } else { PersonRole::Requester };
+        people::add(&mut content.people, role, author.name.as_deref(), None);
     }
     if let Some(author) = author
         && author.id == ticket.requester_id
@@ -169,6 +176,34 @@ fn content(ticket: &Ticket<'_>) -> TicketContent {
         external_id: owned(&ticket.external_id),
         author_is_agent,
         fields: fields(ticket),
+        ..TicketContent::default()
+    }
+}
+
+/// Users by id.
+pub type Users<'a> = HashMap<Cow<'a, str>, User<'a>>;
+
+/// Names who takes part in a ticket of an export, which itself has ids only.
+pub fn name_people(ticket: &Ticket<'_>, users: &Users<'_>, content: &mut TicketContent) {
+    let of = |id: &Option<Cow<'_, str>>| users.get(id.as_deref()?);
+    if let Some(requester) = of(&ticket.requester_id) {
+        content.requester_name = owned(&requester.name);
+        content.requester_email = owned(&requester.email);
+    }
+    let roles = [
+        (&ticket.requester_id, PersonRole::Requester),
+        (&ticket.submitter_id, PersonRole::Agent),
+        (&ticket.assignee_id, PersonRole::Agent),
+    ];
+    // Who asks is usually who submits.
+    let named = roles.iter().enumerate().filter(|(at, (id, _))| *at != 1 || **id != ticket.requester_id);
+    for (_, (id, role)) in named {
+        if let Some(user) = of(id) {
+            people::add(&mut content.people, *role, user.name.as_deref(), user.email.as_deref());
+        }
+    }
+    for user in ticket.collaborator_ids.iter().filter_map(|id| users.get(id.as_ref())) {
+        people::add(&mut content.people, PersonRole::Cc, user.name.as_deref(), user.email.as_deref());
     }
 }
 

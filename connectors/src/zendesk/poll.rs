@@ -13,8 +13,9 @@
 //!
 //! Each poll is told as an [`Outcome`] of kind `POLL` with the account's rate limit and what is left of it.
 
-use super::client::{self, Api, Page, Start};
-use super::map;
+use super::client::{self, Api, Page, PageBody, Start};
+use super::decode::User;
+use super::map::{self, Users};
 use crate::helpdesk::intake::Intake;
 use crate::helpdesk::{DecodeError, Poll, PollError, Polled};
 use crate::http::RateLimits;
@@ -102,7 +103,7 @@ impl Poller {
             };
             polled.requests += page.attempts();
             let body = self.api.page_body(&page)?;
-            self.take(&body.tickets, &mut polled).await?;
+            self.take(&body, &mut polled).await?;
             let moved = body.after_cursor.is_some();
             at.cursor = body.after_cursor.or(at.cursor);
             at.reached_at = now;
@@ -138,11 +139,12 @@ impl Poller {
     }
 
     /// Writes a page's tickets; returns when all are acknowledged.
-    async fn take(&mut self, tickets: &[&RawValue], polled: &mut Polled) -> Result<(), PollError> {
+    async fn take(&mut self, page: &PageBody<'_>, polled: &mut Polled) -> Result<(), PollError> {
         let received_at = now_ms();
-        let mut events = Vec::with_capacity(tickets.len());
-        for raw in tickets {
-            match read(&self.tenant, raw, received_at) {
+        let users = users(&page.users);
+        let mut events = Vec::with_capacity(page.tickets.len());
+        for raw in &page.tickets {
+            match read(&self.tenant, raw, &users, received_at) {
                 Ok(Some((event, content))) => {
                     if self.intake.knows(&event.ticket_id, event.version) {
                         self.intake.repeated(polled);
@@ -174,10 +176,22 @@ impl Poll for Poller {
     }
 }
 
+/// The users that a page names; one that can't be read names no one.
+fn users<'a>(listed: &[&'a RawValue]) -> Users<'a> {
+    let read = listed.iter().filter_map(|raw| serde_json::from_str::<User<'_>>(raw.get()).ok());
+    read.filter_map(|user| Some((user.id.clone()?, user))).collect()
+}
+
 fn read(
     tenant: &str,
     raw: &RawValue,
+    users: &Users<'_>,
     received_at: i64,
 ) -> Result<Option<(TicketEvent, TicketContent)>, DecodeError> {
-    map::rest(tenant, &client::read_ticket(raw)?, Origin::Poll, received_at)
+    let ticket = client::read_ticket(raw)?;
+    let mapped = map::rest(tenant, &ticket, Origin::Poll, received_at)?;
+    Ok(mapped.map(|(event, mut content)| {
+        map::name_people(&ticket, users, &mut content);
+        (event, content)
+    }))
 }

@@ -6,7 +6,7 @@ use deskstream_connectors::zendesk::client::Api;
 use deskstream_connectors::zendesk::{PollError, Polled, Poller};
 use deskstream_samples::faults::{Fault, Rule};
 use deskstream_samples::zendesk::{Limits, Options};
-use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, TicketEvent};
+use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, PersonRole, TicketEvent};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +58,11 @@ async fn every_ticket_is_found_and_a_restart_goes_on_from_the_cursor() {
     let ids: HashSet<_> = events.iter().map(|event| &event.event_id).collect();
     assert_eq!((events.len(), ids.len()), (27, 26));
     assert!(events.iter().all(|event| event.origin == Origin::Poll));
+    // Users come beside the tickets: redaction has to know their names.
+    let content = world.open(&events[0]);
+    assert_eq!(content.requester_name.as_deref(), Some("Sam Sample"));
+    assert_eq!(content.requester_email.as_deref(), Some("sam@customer.example"));
+    assert!(content.people.iter().any(|person| person.role == PersonRole::Requester));
     assert_eq!(world.open(&events[0]).body, "Please refund one of the two payments.");
 }
 

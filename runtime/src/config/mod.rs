@@ -248,6 +248,7 @@ pub enum PriorityPolicy {
 pub struct TenantConfig {
     pub zendesk: Option<ZendeskConfig>,
     pub freshdesk: Option<FreshdeskConfig>,
+    pub intercom: Option<IntercomConfig>,
     pub write_back: Option<TenantWriteBackConfig>,
 }
 
@@ -295,6 +296,31 @@ pub struct FreshdeskConfig {
     pub updates_per_minute: NonZeroU32,
     #[serde(default = "freshdesk_lists_per_minute")]
     pub lists_per_minute: NonZeroU32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct IntercomConfig {
+    #[serde(default = "intercom_url")]
+    pub url: Url,
+    pub access_token: Secret,
+    pub client_secret: Secret,
+    #[serde(default, with = "humantime_serde::option")]
+    pub poll: Option<Duration>,
+    pub priority_attribute: Option<String>,
+    #[serde(default = "intercom_requests_per_minute")]
+    pub requests_per_minute: NonZeroU32,
+}
+
+/// Intercom's address for workspaces in the United States.
+fn intercom_url() -> Url {
+    Url::parse("https://api.intercom.io").expect("this is an address")
+}
+
+/// The default limit of a private app.
+fn intercom_requests_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(10_000).unwrap() }
 }
 
 /// A priority in Freshdesk's terms.

@@ -143,6 +143,15 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         if let Some(freshdesk) = &tenant.freshdesk {
             check.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
         }
+        if let Some(intercom) = &tenant.intercom {
+            let field = format!("tenants.{id}.intercom.url");
+            check.https(&field, &intercom.url);
+            check.bare(
+                &field,
+                &intercom.url,
+                "give the region's address alone, e.g. \"https://api.intercom.io\"",
+            );
+        }
     }
     check.0
 }
@@ -170,14 +179,14 @@ impl Check {
         self.that(url.scheme() == "https" || is_loopback(url), field, "is not https", fix);
     }
 
+    fn bare(&mut self, field: &str, url: &Url, fix: &str) {
+        self.that(matches!(url.path(), "" | "/"), field, "has a path", fix);
+    }
+
     fn freshdesk(&mut self, field: &str, account: &FreshdeskConfig) {
         self.https(&format!("{field}.url"), &account.url);
-        self.that(
-            matches!(account.url.path(), "" | "/"),
-            &format!("{field}.url"),
-            "has a path",
-            "give the account's address alone, e.g. \"https://acme.freshdesk.com\"",
-        );
+        let fix = "give the account's address alone, e.g. \"https://acme.freshdesk.com\"";
+        self.bare(&format!("{field}.url"), &account.url, fix);
         let secret = account.webhook_secret.expose();
         self.that(
             // One that can't be read has its own message.
@@ -256,6 +265,10 @@ impl Check {
             if let Some(freshdesk) = &tenant.freshdesk {
                 self.secret(&format!("tenants.{id}.freshdesk.api_key"), &freshdesk.api_key);
                 self.secret(&format!("tenants.{id}.freshdesk.webhook_secret"), &freshdesk.webhook_secret);
+            }
+            if let Some(intercom) = &tenant.intercom {
+                self.secret(&format!("tenants.{id}.intercom.access_token"), &intercom.access_token);
+                self.secret(&format!("tenants.{id}.intercom.client_secret"), &intercom.client_secret);
             }
         }
     }

@@ -9,7 +9,10 @@ mod write_back;
 
 pub use alert::{Alert, AlertState, Severity};
 pub use enriched::{Analysis, EnrichedTicket, Label, Span, SpanField, Text, TicketState, Tier};
-pub use event::{EventKind, Origin, Platform, Priority, Sealed, TicketContent, TicketEvent, TicketStatus};
+pub use event::{
+    Attachment, EventKind, Origin, Person, PersonRole, Platform, Priority, Sealed, TicketContent,
+    TicketEvent, TicketStatus,
+};
 pub use operations::{ActorKind, AuditOutcome, AuditRecord, ControlEntity, DeadLetter, EVERY_TENANT, Stage};
 pub use window::Window;
 pub use write_back::{Command, Outcome, OutcomeKind, OutcomeResult};

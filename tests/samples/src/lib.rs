@@ -26,6 +26,7 @@ pub mod faults;
 pub mod freshdesk;
 mod http_server;
 mod ids;
+pub mod intercom;
 pub mod pagerduty;
 pub mod receiver;
 mod serve;
