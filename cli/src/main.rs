@@ -6,8 +6,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact, registry,
-    run, samples, train, validate, write_back,
+    bench, connect, connectors, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy,
+    redact, registry, run, samples, train, validate, write_back,
 };
 use deskstream_runtime::config::LogFormat;
 use std::process::ExitCode;
@@ -30,6 +30,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the connectors: webhooks, polls, write-backs, alert delivery, ClickHouse sink.
     Connect(connect::Args),
+    /// List, test, pause and resume the accounts at helpdesks.
+    Connectors(connectors::Args),
     /// Run the pipeline: redaction, analysis, windows, alert rules.
     Run(run::Args),
     /// Create topics, register schemas and bring ClickHouse's tables up to date.
@@ -96,6 +98,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
             Command::Policy(args) => policy::run(args).await.map(done),
+            Command::Connectors(args) => connectors::run(args).await.map(done),
             Command::WriteBack(args) => write_back::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod connect;
+pub mod connectors;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;

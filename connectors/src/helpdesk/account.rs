@@ -32,6 +32,11 @@ pub trait Account: Send + Sync {
     /// Whose it is.
     fn tenant(&self) -> &str;
 
+    /// Its name in outcomes, in `control` and in commands: `tenant/platform`.
+    fn name(&self) -> String {
+        format!("{}/{}", self.tenant(), self.platform())
+    }
+
     /// The settings that a connection rests on, for whoever has to mend them.
     fn settings(&self) -> &'static str;
 

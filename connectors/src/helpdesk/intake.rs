@@ -7,6 +7,7 @@
 use super::account::Poll;
 use super::metrics;
 use super::recent::Recent;
+use super::state;
 use crate::fair::Turn;
 use crate::http::{Backoff, CallError, Domain, RateLimits};
 use crate::kafka::{Refusal, SendError, Sinks};
@@ -21,7 +22,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-const CURSOR_KIND: &str = "cursor";
+pub(super) const CURSOR_KIND: &str = "cursor";
 
 /// Tickets that are being written at the same time.
 const CONCURRENCY: usize = 256;
@@ -38,6 +39,8 @@ pub struct Polled {
     pub repeated: u64,
     /// Tickets that can't be read.
     pub refused: u64,
+    /// Changes that a webhook should have brought and has not: of those taken, and of Zendesk only.
+    pub missed: u64,
     /// Requests sent.
     pub requests: u32,
 }
@@ -60,7 +63,7 @@ pub enum PollError {
 pub async fn every(interval: Duration, mut poller: Box<dyn Poll>) {
     let mut failures = 0;
     let shutdown = poller.intake().shutdown.clone();
-    while !shutdown.is_cancelled() {
+    while poller.intake().resumed().await {
         let polled = poller.round().await;
         if matches!(polled, Err(PollError::Shutdown)) {
             break;
@@ -165,7 +168,7 @@ impl Intake {
                     Ok(()) => {
                         polled.taken += 1;
                         self.count("taken");
-                        self.compare(&event);
+                        polled.missed += u64::from(self.missed(&event));
                         self.seen.insert((event.ticket_id, event.version));
                     }
                     Err(error) if error.retry() => left.push((event, content)),
@@ -184,18 +187,25 @@ impl Intake {
         Ok(())
     }
 
+    /// Waits while the account is paused; false if the process ends.
+    async fn resumed(&self) -> bool {
+        state::resumed(&self.control, &self.tenant, self.platform, &self.shutdown).await
+    }
+
     /// Waits until this account's next page may be read. Hold it until what the page holds is taken.
     pub(crate) async fn page(&self) -> Turn {
         self.sinks.pages.turn(&self.tenant, 1).await
     }
 
-    /// Counts a change that no webhook has brought. Of Zendesk only: others send no webhook for what we write.
-    fn compare(&self, event: &TicketEvent) {
+    /// Whether no webhook has brought a change. Of Zendesk only: others send no webhook for what we write.
+    fn missed(&self, event: &TicketEvent) -> bool {
         let missed =
             || self.sinks.delivered.missed(&self.tenant, self.platform, &event.ticket_id, event.version);
-        if self.platform == Platform::Zendesk && missed() {
+        let missed = self.platform == Platform::Zendesk && missed();
+        if missed {
             metrics::MISSED.with_label_values(&[self.tenant.as_str()]).inc();
         }
+        missed
     }
 
     /// Keeps what can't be used, sealed, in the dead letter.

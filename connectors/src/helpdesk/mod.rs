@@ -8,6 +8,7 @@
 //! | `writer`, `wrote` | when and how often a write-back is tried |
 //! | `decision`, `tags`, `note` | what a write-back writes: pure |
 //! | `ending` | how a write-back ends: outcome, audit, another try |
+//! | `state` | whether an account is paused, and what `control` tells of it |
 //! | `own_user` | who we are at a helpdesk |
 //! | `mail` | what is new in a mail, and what it quotes |
 //! | `people` | who takes part in a ticket |
@@ -29,6 +30,7 @@ pub mod note;
 pub(crate) mod own_user;
 pub(crate) mod people;
 pub(crate) mod recent;
+pub mod state;
 pub mod tags;
 mod writer;
 mod wrote;

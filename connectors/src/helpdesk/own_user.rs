@@ -35,6 +35,12 @@ pub(super) async fn remember(
     process.control.put_json(KIND, &id, tenant, "connect", &body).await
 }
 
+/// Our user's id at the account of that name.
+pub(super) fn known(control: &Control, account: &str) -> Option<String> {
+    let entity = control.get(KIND, account)?;
+    serde_json::from_str::<OwnUser>(&entity.body).ok().map(|own| own.user_id)
+}
+
 /// Looks it up again only after the control topic changed.
 pub(crate) struct KnownUser {
     control: Control,
@@ -70,9 +76,6 @@ impl KnownUser {
         }
         let mut known = self.known.write();
         known.changes.mark_unchanged();
-        let entity = self.control.get(KIND, &self.id);
-        known.user_id = entity
-            .and_then(|entity| serde_json::from_str::<OwnUser>(&entity.body).ok())
-            .map(|own| own.user_id);
+        known.user_id = self::known(&self.control, &self.id);
     }
 }

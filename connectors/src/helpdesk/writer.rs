@@ -8,16 +8,18 @@
 use super::account::WriteBack;
 use super::ending::{Ending, Ledger, SOON, Trouble};
 use super::note::Written;
+use super::state;
 use crate::http::{Effect, Hint};
-use crate::kafka::{Handled, Received, Sinks};
+use crate::kafka::{Handled, Received, Sinks, Unhandled};
 use crate::safety::{Guard, Withheld};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_runtime::control::ControlError;
+use deskstream_runtime::control::{Control, ControlError};
 use deskstream_schemas::{Command, OutcomeResult, Platform};
 use http::StatusCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use tokio_util::sync::CancellationToken;
 
 /// Rounds of one try: conflicts and uncertain answers each cost one.
 const MAX_ROUNDS: u32 = 6;
@@ -117,8 +119,11 @@ impl Step {
 /// Writes the commands of one account.
 pub struct Writer {
     tenant: String,
+    platform: Platform,
     desk: Arc<dyn WriteBack>,
     guard: Guard,
+    control: Control,
+    shutdown: CancellationToken,
     ledger: Ledger,
 }
 
@@ -133,7 +138,10 @@ impl Writer {
     ) -> Self {
         Self {
             tenant: tenant.to_owned(),
+            platform,
             desk,
+            control: process.control.clone(),
+            shutdown: process.shutdown.clone(),
             guard: Guard::new(process, tenant, &format!("{tenant}/{platform}")),
             ledger: Ledger::new(sinks, tenant, platform),
         }
@@ -144,6 +152,9 @@ impl Writer {
         let command = &received.record;
         if !self.ledger.concerns(command) {
             return Ok(());
+        }
+        if !state::resumed(&self.control, &self.tenant, self.platform, &self.shutdown).await {
+            return Err(Unhandled::Abandoned);
         }
         let requests = AtomicI32::new(0);
         let written = self.write(command, received.maybe_repeated, &requests).await;

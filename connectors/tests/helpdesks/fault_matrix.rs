@@ -5,11 +5,10 @@
 //! What is special to a cell stands in its line. What a fault does to the account for longer than one request (an open
 //! circuit, alerts) is in `http`, and disorder of webhooks in `zendesk_webhook` and `overlap`.
 
-use super::support::{FRESH, TENANT, World, ample, counted, shared};
+use super::support::{CHAT, FRESH, TENANT, World, ample, counted, shared};
 use deskstream_connectors::helpdesk::{self, Account};
 use deskstream_connectors::kafka::{Producer, ProducerOptions, Sink};
 use deskstream_samples::faults::{Fault, Rule, Script};
-use deskstream_samples::freshdesk;
 use deskstream_samples::zendesk::Options;
 use deskstream_schemas::{Command, Outcome, OutcomeKind, OutcomeResult, Platform, TicketEvent};
 use std::collections::HashSet;
@@ -17,8 +16,6 @@ use std::time::{Duration, Instant};
 
 /// The longest cell meets two timeouts of 15 s, and a busy machine.
 const CELL: Duration = Duration::from_secs(150);
-
-const TICKET: &str = "/api/v2/tickets/*";
 
 /// One helpdesk, as a cell sees it.
 struct Desk {
@@ -40,47 +37,75 @@ impl Desk {
     }
 
     fn tenant(&self) -> &'static str {
-        if self.platform == Platform::Zendesk { TENANT } else { FRESH }
+        match self.platform {
+            Platform::Zendesk => TENANT,
+            Platform::Freshdesk => FRESH,
+            _ => CHAT,
+        }
     }
 
     fn faults(&self) -> &Script {
         match self.platform {
             Platform::Zendesk => self.world.zendesk.faults(),
-            _ => self.world.freshdesk.faults(),
+            Platform::Freshdesk => self.world.freshdesk.faults(),
+            _ => self.world.intercom.faults(),
         }
     }
 
-    fn list(&self) -> &'static str {
+    /// Where tickets are listed.
+    fn list(&self) -> (&'static str, &'static str) {
         match self.platform {
-            Platform::Zendesk => "/api/v2/incremental/tickets/cursor",
-            _ => "/api/v2/tickets",
+            Platform::Zendesk => ("GET", "/api/v2/incremental/tickets/cursor"),
+            Platform::Freshdesk => ("GET", "/api/v2/tickets"),
+            _ => ("POST", "/conversations/search"),
+        }
+    }
+
+    /// Where a ticket is read.
+    fn read(&self) -> (&'static str, &'static str) {
+        match self.platform {
+            Platform::Zendesk | Platform::Freshdesk => ("GET", "/api/v2/tickets/*"),
+            _ => ("GET", "/conversations/*"),
+        }
+    }
+
+    /// The write that must not be there twice; where the helpdesk shall refuse, the first one.
+    fn update(&self, expected: Write) -> (&'static str, &'static str) {
+        match (self.platform, expected) {
+            (Platform::Zendesk | Platform::Freshdesk, _) => ("PUT", "/api/v2/tickets/*"),
+            (_, Write::Once) => ("POST", "/conversations/*/reply"),
+            (_, Write::Refused) => ("POST", "/conversations/*/tags"),
         }
     }
 
     fn ticket(&self) -> u64 {
         match self.platform {
             Platform::Zendesk => self.world.ticket(&["vip"]),
-            _ => self.world.fresh_ticket(&["vip"]),
+            Platform::Freshdesk => self.world.fresh_ticket(&["vip"]),
+            _ => self.world.chat(&["vip"]),
         }
     }
 
     fn notes(&self, ticket: u64) -> usize {
         match self.platform {
             Platform::Zendesk => self.world.zendesk.api_notes(ticket).len(),
-            _ => self.world.freshdesk.notes(ticket).len(),
+            Platform::Freshdesk => self.world.freshdesk.notes(ticket).len(),
+            _ => self.world.intercom.notes(ticket).len(),
         }
     }
 
     fn tags(&self, ticket: u64) -> HashSet<String> {
         match self.platform {
             Platform::Zendesk => self.world.tags(ticket).into_iter().collect(),
-            _ => self.world.freshdesk.ticket(ticket).unwrap().tags.into_iter().collect(),
+            Platform::Freshdesk => self.world.freshdesk.ticket(ticket).unwrap().tags.into_iter().collect(),
+            _ => self.world.intercom.tags(ticket).into_iter().collect(),
         }
     }
 
     fn advance(&self) {
         self.world.zendesk.clock().advance(Duration::from_secs(2));
         self.world.freshdesk.clock().advance(Duration::from_secs(2));
+        self.world.intercom.clock().advance(Duration::from_secs(2));
     }
 
     fn account(&self) -> Box<dyn Account> {
@@ -158,9 +183,8 @@ async fn cell(
     let desk = Desk::new(platform).await;
     let tickets: Vec<u64> = (0..3).map(|_| desk.ticket()).collect();
     desk.advance();
-    let rules = [("GET", TICKET, reads), ("PUT", TICKET, writes)];
     let mut hits = 0;
-    for (method, path, fault) in rules {
+    for ((method, path), fault) in [(desk.read(), reads), (desk.update(expected), writes)] {
         if let Some(fault) = fault {
             desk.faults().add(Rule::once(method, path, fault));
             hits += 1;
@@ -184,7 +208,8 @@ async fn cell(
     }
     desk.advance();
     if let Some(fault) = lists {
-        desk.faults().add(Rule::once("GET", desk.list(), fault));
+        let (method, path) = desk.list();
+        desk.faults().add(Rule::once(method, path, fault));
     }
     desk.poll().await;
     let events: Vec<TicketEvent> = desk.world.now().await;
@@ -263,7 +288,8 @@ macro_rules! matrix {
 
 matrix! {
     Zendesk as zendesk;
-    Freshdesk as freshdesk_;
+    Freshdesk as freshdesk;
+    Intercom as intercom;
 }
 
 /// An account whose certificate nobody vouches for: not a byte of the credentials goes there, the poll says why, and

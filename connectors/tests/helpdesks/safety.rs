@@ -1,9 +1,10 @@
 //! Write-backs that are held back: by the kill switch, by dry run, by what may be written, by the hour's ceiling.
 
-use super::support::{TENANT, World, eventually};
-use super::zendesk_write_back::{outcome_of, write};
+use super::support::{FRESH, TENANT, World, eventually};
+use super::zendesk_write_back::{issue, outcome_of, write};
+use deskstream_connectors::helpdesk::{self, state};
 use deskstream_connectors::safety::{self, Settings};
-use deskstream_schemas::{AuditOutcome, AuditRecord, OutcomeResult};
+use deskstream_schemas::{AuditOutcome, AuditRecord, Command, OutcomeResult, Platform};
 use std::time::{Duration, Instant};
 
 async fn set(world: &World, tenant: &str, settings: &str) {
@@ -54,7 +55,7 @@ async fn what_was_written_before_the_switch_is_recognised_behind_it() {
     set(&world, "*", r#"{"stopped": ""}"#).await;
     let world = world.restarted().await;
     world.connect();
-    super::zendesk_write_back::issue(&world, &command).await;
+    issue(&world, &command).await;
     let outcomes = outcome_of(&world, &command, 2).await;
     assert!(outcomes.iter().any(|outcome| outcome.result == OutcomeResult::AlreadyApplied), "{outcomes:?}");
     assert_eq!(world.zendesk.api_notes(ticket).len(), 1);
@@ -84,6 +85,40 @@ async fn dry_run_and_allowed_fields_hold_for_a_tenant_and_change_while_it_runs()
     assert_eq!(write(&world, &world.command(tickets[2], 1)).await.result, OutcomeResult::Applied);
     assert_eq!(world.tags(tickets[2]), ["ds_cause_refund", "ds_round_1", "vip"]);
     assert!(world.zendesk.api_notes(tickets[2]).is_empty());
+    world.stop().await;
+}
+
+/// Nothing is lost and nothing is skipped: what comes meanwhile is written afterwards, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_account_rests_and_goes_on_where_it_was() {
+    let world = World::new().await;
+    world.connect();
+    let accounts = helpdesk::accounts(&world.process.config);
+    let account = accounts.iter().find(|account| account.platform() == Platform::Zendesk).unwrap();
+    let control = &world.process.control;
+    state::pause(control, account.as_ref(), "test", Some("migration")).await.unwrap();
+    assert_eq!(state::of(&world.process, account.as_ref()).paused.as_deref(), Some("migration"));
+    let ticket = world.ticket(&[]);
+    let (first, second) = (world.command(ticket, 1), world.command(ticket, 2));
+    issue(&world, &first).await;
+    issue(&world, &second).await;
+    // Another tenant's account is not touched, and its outcome shows that commands are being read.
+    world.connect_freshdesk();
+    let fresh = world.fresh_ticket(&[]);
+    let other = Command {
+        tenant: FRESH.into(),
+        platform: Platform::Freshdesk,
+        command_id: "other".into(),
+        ..world.command(fresh, 1)
+    };
+    write(&world, &other).await;
+    assert!(world.zendesk.api_notes(ticket).is_empty());
+    state::pause(control, account.as_ref(), "test", None).await.unwrap();
+    for command in [&first, &second] {
+        assert_eq!(outcome_of(&world, command, 1).await[0].result, OutcomeResult::Applied);
+    }
+    assert_eq!(world.zendesk.api_notes(ticket).len(), 2);
+    assert_eq!(world.tags(ticket), ["ds_cause_refund", "ds_round_2"]);
     world.stop().await;
 }
 

@@ -256,3 +256,7 @@ fn state(ticket: EnrichedTicket, version: i64, recent_events: Vec<i64>) -> Ticke
         recent_events,
     }
 }
+
+#[cfg(test)]
+#[path = "latest_tests.rs"]
+mod tests;
