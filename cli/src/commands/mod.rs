@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod backfill;
 pub mod bench;
 pub mod connect;
 pub mod dead_letters;
@@ -19,3 +20,4 @@ pub mod samples;
 pub mod train;
 mod train_entities;
 pub mod validate;
+pub mod webhooks;
