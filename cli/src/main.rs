@@ -6,11 +6,12 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, connectors, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy,
-    redact, registry, run, samples, train, validate, write_back,
+    backfill, bench, connect, connectors, dead_letters, demo, doctor, erase, eval, import, keys, migrate,
+    policy, redact, registry, run, samples, train, validate, webhooks, write_back,
 };
-use deskstream_runtime::config::LogFormat;
+use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
 
 /// The system's allocator gives memory back too seldom for a process that runs for months.
 #[global_allocator]
@@ -38,6 +39,10 @@ enum Command {
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
     Import(import::Args),
+    /// Read the tickets of the last months from the helpdesk.
+    Backfill(backfill::Args),
+    /// List, register and delete webhooks at a helpdesk, or change what they sign with.
+    Webhooks(webhooks::Args),
     /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
     Erase(erase::Args),
     /// List tenants' data keys, rotate them, or wrap them with another master key.
@@ -95,6 +100,11 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Run(args) => run::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Backfill(args) => {
+                let (config, shutdown) = quiet(args.config.load()?)?;
+                backfill::run(args, options::start(config, shutdown).await?).await.map(done)
+            }
+            Command::Webhooks(args) => webhooks::run(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
             Command::Policy(args) => policy::run(args).await.map(done),
@@ -115,11 +125,14 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn import(args: import::Args) -> anyhow::Result<()> {
-    let mut config = args.config.load()?;
-    // The progress bar has the terminal; what goes wrong still shows.
+    let (config, shutdown) = quiet(args.config.load()?)?;
+    import::run(args, options::start(config, shutdown).await?).await
+}
+
+/// The progress bar has the terminal; what goes wrong still shows.
+fn quiet(mut config: Config) -> anyhow::Result<(Config, CancellationToken)> {
     config.log.format = LogFormat::Text;
     config.log.filter = "warn".to_owned();
     deskstream_runtime::telemetry::init(&config.log);
-    let shutdown = deskstream_runtime::shutdown::on_signals(false)?;
-    import::run(args, options::start(config, shutdown).await?).await
+    Ok((config, deskstream_runtime::shutdown::on_signals(false)?))
 }

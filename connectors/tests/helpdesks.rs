@@ -29,8 +29,12 @@ mod safety;
 mod spool;
 #[path = "helpdesks/support.rs"]
 mod support;
+#[path = "helpdesks/zendesk_backfill.rs"]
+mod zendesk_backfill;
 #[path = "helpdesks/zendesk_poll.rs"]
 mod zendesk_poll;
+#[path = "helpdesks/zendesk_registration.rs"]
+mod zendesk_registration;
 #[path = "helpdesks/zendesk_webhook.rs"]
 mod zendesk_webhook;
 #[path = "helpdesks/zendesk_write_back.rs"]

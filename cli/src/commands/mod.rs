@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod backfill;
 pub mod bench;
 pub mod connect;
 pub mod connectors;
@@ -20,4 +21,5 @@ pub mod samples;
 pub mod train;
 mod train_entities;
 pub mod validate;
+pub mod webhooks;
 pub mod write_back;

@@ -9,7 +9,9 @@
 //!
 //! A new helpdesk is a folder that implements them, and a line in [`accounts`].
 
+use super::backfill::{Backfill, BackfillOptions};
 use super::intake::{Intake, PollError, Polled};
+use super::webhooks::Webhooks;
 use super::writer::{Round, Step};
 use crate::http::{CallError, RateLimits, SetupError};
 use crate::kafka::{FeedError, Sinks};
@@ -49,6 +51,16 @@ pub trait Account: Send + Sync {
     /// Its poll.
     fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError>;
 
+    /// Tickets of the past, where there is a way to them.
+    fn backfill(
+        &self,
+        _process: &Process,
+        _sinks: &Sinks,
+        _options: BackfillOptions,
+    ) -> Result<Option<Box<dyn Backfill>>, StartError> {
+        Ok(None)
+    }
+
     /// Where write-backs go.
     fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError>;
 
@@ -85,6 +97,11 @@ pub trait Admin: Send + Sync + 'static {
     /// Tests the connection: the id of the user that we are there. That needs its address and valid credentials,
     /// and changes nothing.
     fn me(&self) -> BoxFuture<'_, Result<String, CallError>>;
+
+    /// Its webhooks, where the helpdesk has an API for them; elsewhere an admin makes them by hand.
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        None
+    }
 }
 
 /// An account can't be used as it is configured.

@@ -76,7 +76,7 @@ async fn introduce(process: Process, tenant: String, platform: Platform, admin: 
             Ok(user_id) => match own_user::remember(&process, &tenant, platform, &user_id).await {
                 Ok(()) => return tracing::info!(tenant, %platform, user_id, "connected"),
                 Err(error) => {
-                    tracing::warn!(tenant, %platform, %error, "can't keep who we are, trying again")
+                    tracing::warn!(tenant, %platform, %error, "can't keep who we are, trying again");
                 }
             },
             Err(error) if error.domain() == Domain::User => {

@@ -92,6 +92,7 @@ pub async fn every(interval: Duration, mut poller: Box<dyn Poll>) {
 pub struct Intake {
     tenant: String,
     platform: Platform,
+    name: String,
     sinks: Sinks,
     control: Control,
     shutdown: CancellationToken,
@@ -110,6 +111,7 @@ impl Intake {
         Self {
             tenant: tenant.to_owned(),
             platform,
+            name: format!("{tenant}/{platform}"),
             sinks,
             control: process.control.clone(),
             shutdown: process.shutdown.clone(),
@@ -119,7 +121,7 @@ impl Intake {
 
     /// The durable cursor: an entity of the control topic of kind `cursor`, whose id is [`Intake::name`].
     pub(crate) fn cursor<T: DeserializeOwned>(&self) -> Option<T> {
-        let entity = self.control.get(CURSOR_KIND, &self.name())?;
+        let entity = self.control.get(CURSOR_KIND, self.name())?;
         match serde_json::from_str(&entity.body) {
             Ok(cursor) => Some(cursor),
             Err(error) => {
@@ -132,13 +134,19 @@ impl Intake {
     /// Keeps the cursor.
     pub(crate) async fn keep<T: Serialize>(&self, cursor: &T) -> Result<(), PollError> {
         let body = serde_json::to_value(cursor).expect("texts and numbers are JSON");
-        self.control.put_json(CURSOR_KIND, &self.name(), &self.tenant, "connect", &body).await?;
+        self.control.put_json(CURSOR_KIND, self.name(), &self.tenant, "connect", &body).await?;
         Ok(())
     }
 
     /// Name of the account in outcomes, and of its cursor.
-    pub(crate) fn name(&self) -> String {
-        format!("{}/{}", self.tenant, self.platform)
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same with a cursor of its own, beside that of the poll.
+    pub(crate) fn beside(mut self, what: &str) -> Self {
+        self.name = format!("{}/{what}", self.name);
+        self
     }
 
     /// Whether this version of the ticket was taken lately.
@@ -262,7 +270,7 @@ impl Intake {
         metrics::POLLS.with_label_values(&[self.tenant.as_str(), counted]).inc();
         let outcome = Outcome {
             kind: OutcomeKind::Poll,
-            subject: self.name(),
+            subject: self.name().to_owned(),
             tenant: self.tenant.clone(),
             service: self.platform.as_str().to_owned(),
             ticket_id: None,
@@ -275,7 +283,7 @@ impl Intake {
             rate_limit: limits.limit.map(Into::into),
             rate_remaining: limits.remaining.map(Into::into),
         };
-        if let Err(error) = self.sinks.outcomes.send(&self.name(), &outcome).await {
+        if let Err(error) = self.sinks.outcomes.send(self.name(), &outcome).await {
             tracing::warn!(tenant = self.tenant, %error, "outcome of a poll not acknowledged");
         }
     }

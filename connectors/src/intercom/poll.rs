@@ -33,8 +33,9 @@ use std::sync::Arc;
 /// How far back the first poll looks.
 const FIRST_LOOK_BACK_S: i64 = 60 * 60;
 
-/// How far before the cursor a poll begins.
-const OVERLAP_S: i64 = 60;
+/// How far before the cursor a poll begins. The cursor is of our clock and the changes are of theirs: so far apart may they
+/// be. What is found again costs no request of its own.
+const OVERLAP_S: i64 = 300;
 
 /// What is read between two keepings of the cursor.
 const WINDOW_S: i64 = 60 * 60;

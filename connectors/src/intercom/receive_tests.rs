@@ -17,7 +17,7 @@ fn item() -> Value {
     })
 }
 
-fn read(topic: &str, item: Value) -> Result<Reading, DecodeError> {
+fn read(topic: &str, item: &Value) -> Result<Reading, DecodeError> {
     let body = json!({
         "type": "notification_event", "app_id": "x", "topic": topic, "created_at": 1_795_435_181,
         "id": "notif_0e7a4c52-1b52-4e3c-9b56-7a3b0c1d2e3f",
@@ -28,7 +28,7 @@ fn read(topic: &str, item: Value) -> Result<Reading, DecodeError> {
 
 #[test]
 fn a_message_is_taken_as_it_is() {
-    let Reading::Event(mapped) = read("conversation.user.replied", item()).unwrap() else { panic!() };
+    let Reading::Event(mapped) = read("conversation.user.replied", &item()).unwrap() else { panic!() };
     let (event, content) = *mapped;
     assert_eq!(event.event_id, "notif_0e7a4c52-1b52-4e3c-9b56-7a3b0c1d2e3f");
     assert_eq!((event.kind, event.occurred_at), (EventKind::Updated, 1_795_435_181_000));
@@ -43,11 +43,11 @@ fn everything_else_names_its_conversation() {
         Reading::Named(id) => id,
         other => panic!("{other:?}"),
     };
-    assert_eq!(named(read("conversation.admin.closed", item()).unwrap()), "17");
+    assert_eq!(named(read("conversation.admin.closed", &item()).unwrap()), "17");
     let old = json!({"type": "conversation", "id": "18", "user": {"id": "c1"}, "conversation_message": {}});
-    assert_eq!(named(read("conversation.user.created", old).unwrap()), "18");
+    assert_eq!(named(read("conversation.user.created", &old).unwrap()), "18");
     let part = json!({"type": "conversation_part", "id": "5", "conversation_id": "19"});
-    assert_eq!(named(read("conversation_part.redacted", part).unwrap()), "19");
+    assert_eq!(named(read("conversation_part.redacted", &part).unwrap()), "19");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_ping_and_what_changes_nothing_are_ignored() {
     for (topic, item) in
         [("ping", ping), ("conversation.deleted", item()), ("contact.created", json!({"type": "contact"}))]
     {
-        assert!(matches!(read(topic, item).unwrap(), Reading::Ignored), "{topic}");
+        assert!(matches!(read(topic, &item).unwrap(), Reading::Ignored), "{topic}");
     }
 }
 
@@ -66,7 +66,7 @@ fn our_own_notes_and_tags_are_known() {
     let noted = |body: &str| {
         let mut item = item();
         item["conversation_parts"]["conversation_parts"] = json!([{"part_type": "note", "body": body}]);
-        read("conversation.admin.noted", item).unwrap()
+        read("conversation.admin.noted", &item).unwrap()
     };
     assert!(matches!(noted(&format!("<p>{}</p>", html::escape(&note))), Reading::OwnUpdate(_)));
     assert!(matches!(noted("<p>call them</p>"), Reading::Ignored));
@@ -74,7 +74,7 @@ fn our_own_notes_and_tags_are_known() {
         let mut tagged = item();
         let tags: Vec<Value> = names.iter().map(|name| json!({"id": "1", "name": name})).collect();
         tagged["tags_added"] = json!({"type": "tag.list", "tags": tags});
-        let reading = read("conversation_part.tag.created", tagged).unwrap();
+        let reading = read("conversation_part.tag.created", &tagged).unwrap();
         assert_eq!(matches!(reading, Reading::OwnUpdate(_)), own, "{names:?}");
     }
 }
@@ -82,7 +82,7 @@ fn our_own_notes_and_tags_are_known() {
 #[test]
 fn what_names_nothing_is_refused() {
     for item in [json!({}), json!({"type": "conversation"}), json!({"type": "conversation", "id": "../me"})] {
-        let refused = read("conversation.admin.closed", item);
+        let refused = read("conversation.admin.closed", &item);
         assert!(matches!(refused, Err(DecodeError::BadShape(_))));
     }
     assert!(notification("acme", "ds_", br#"{"topic":"conversation.admin.closed"}"#, RECEIVED).is_err());

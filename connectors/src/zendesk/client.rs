@@ -139,14 +139,15 @@ impl Api {
 
     /// As [`Api::new`], with deadlines of one's own.
     pub fn with_options(config: &ZendeskConfig, mut options: ClientOptions) -> Result<Self, SetupError> {
-        let token = config.api_token.expose();
-        let pair = SecretString::from(format!("{}/token:{}", config.email, token.expose_secret()));
-        let basic = format!("Basic {}", STANDARD.encode(pair.expose_secret()));
-        options.authorization = Some(SecretString::from(basic));
+        options.authorization = authorization(config);
         options.concurrency = CONCURRENCY;
         options.per_window = config.requests_per_minute.get();
         options.budgets = vec![Budget { name: UPDATES, per_window: config.updates_per_minute.get() }];
         Ok(Self { http: Client::new(options)? })
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     /// What Zendesk last said of the account's limits.
@@ -328,7 +329,17 @@ impl Page {
     }
 }
 
-fn query(pairs: &[(&str, &str)]) -> String {
+/// By OAuth, or by an API token; the configuration has one of them.
+fn authorization(config: &ZendeskConfig) -> Option<SecretString> {
+    if let Some(token) = &config.oauth_token {
+        return Some(SecretString::from(format!("Bearer {}", token.expose().expose_secret())));
+    }
+    let (email, token) = (config.email.as_ref()?, config.api_token.as_ref()?.expose());
+    let pair = SecretString::from(format!("{email}/token:{}", token.expose_secret()));
+    Some(SecretString::from(format!("Basic {}", STANDARD.encode(pair.expose_secret()))))
+}
+
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 

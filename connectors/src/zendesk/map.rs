@@ -33,7 +33,10 @@ pub struct Own<'a> {
 /// Ids longer than this are not Zendesk's.
 const MAX_ID_BYTES: usize = 64;
 
-/// Ticket event types that change what we keep, without their common prefix `zen:event-type:ticket.`.
+/// How the types of a ticket's events begin.
+const EVENT_TYPE: &str = "zen:event-type:ticket.";
+
+/// Ticket event types that change what we keep, without [`EVENT_TYPE`].
 const UPDATES: [&str; 19] = [
     "agent_assignment_changed",
     "brand_changed",
@@ -56,10 +59,16 @@ const UPDATES: [&str; 19] = [
     "undeleted",
 ];
 
+/// The types of events that a webhook of ours has to send.
+pub(super) fn subscriptions() -> Vec<String> {
+    let types = std::iter::once("created").chain(UPDATES);
+    types.map(|what| format!("{EVENT_TYPE}{what}")).collect()
+}
+
 /// Maps a webhook's body.
 pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Result<Reading, DecodeError> {
     let envelope = decode::envelope(body)?;
-    let Some(what) = envelope.kind.strip_prefix("zen:event-type:ticket.") else {
+    let Some(what) = envelope.kind.strip_prefix(EVENT_TYPE) else {
         return Ok(Reading::Ignored);
     };
     let kind = match what {
@@ -252,7 +261,7 @@ fn ticket_id(envelope: &Envelope<'_>, ticket: &Ticket<'_>) -> Result<String, Dec
 }
 
 /// Ids become parts of keys and URLs: only what can't be mistaken for a separator there.
-fn is_id(id: &str) -> bool {
+pub(super) fn is_id(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(plain)
 }

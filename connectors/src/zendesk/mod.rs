@@ -8,11 +8,14 @@
 //! | `receive` | the account at the webhook server |
 //! | `client` | the part of the REST API that we use |
 //! | `poll` | incremental export with a durable cursor |
+//! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
 //! | `write_back` | one round of a write-back |
+//! | `webhooks` | registers webhooks, changes their secrets, deletes them |
 //!
 //! What other helpdesks need, too, is in [`crate::helpdesk`].
 
+mod backfill;
 pub mod client;
 pub mod decide;
 pub mod decode;
@@ -20,6 +23,7 @@ pub mod map;
 mod poll;
 mod receive;
 pub mod verify;
+mod webhooks;
 mod write_back;
 
 pub use crate::helpdesk::{PollError, Polled};
@@ -27,10 +31,11 @@ pub use poll::Poller;
 pub use receive::ZendeskReceiver;
 pub use write_back::Desk;
 
-use crate::helpdesk::{Account, Admin, Poll, StartError, WriteBack};
+use crate::helpdesk::{Account, Admin, Backfill, BackfillOptions, Poll, StartError, Webhooks, WriteBack};
 use crate::http::CallError;
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
+use backfill::ZendeskBackfill;
 use client::Api;
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{TenantConfig, ZendeskConfig};
@@ -71,7 +76,7 @@ impl Account for Zendesk {
     }
 
     fn settings(&self) -> &'static str {
-        "url, email, api_token"
+        "url, email and api_token, or oauth_token"
     }
 
     fn receiver(&self, process: &Process) -> Result<Arc<dyn Receiver>, StartError> {
@@ -90,6 +95,16 @@ impl Account for Zendesk {
         Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.api()?)))
     }
 
+    fn backfill(
+        &self,
+        process: &Process,
+        sinks: &Sinks,
+        options: BackfillOptions,
+    ) -> Result<Option<Box<dyn Backfill>>, StartError> {
+        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.api()?).for_backfill();
+        Ok(Some(Box::new(ZendeskBackfill::new(poller, options))))
+    }
+
     fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError> {
         Ok(Arc::new(Desk::new(self.api()?)))
     }
@@ -106,5 +121,9 @@ impl Account for Zendesk {
 impl Admin for Api {
     fn me(&self) -> BoxFuture<'_, Result<String, CallError>> {
         Api::me(self).boxed()
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
     }
 }

@@ -4,7 +4,7 @@
 //! `{"cursor": …, "start_time": s, "reached_at": ms}`). It advances only after every ticket of its page is acknowledged, so a crash
 //! repeats a page and loses none; the event ids are derived, so a repeated page repeats no id (see [`super::map`]).
 //!
-//! The first poll begins an hour back: older tickets are a matter for `deskstream import`. Zendesk wants a
+//! The first poll begins an hour back: older tickets are a matter for `deskstream backfill`. Zendesk wants a
 //! start at least a minute in the past and leaves the last minute out, so a poll is a minute behind by nature.
 //! A cursor that Zendesk no longer takes is replaced by the time at which it was last good.
 //!
@@ -59,9 +59,10 @@ struct Cursor {
 /// Polls one tenant.
 pub struct Poller {
     tenant: String,
-    api: Arc<Api>,
-    intake: Intake,
+    pub(super) api: Arc<Api>,
+    pub(super) intake: Intake,
     page_spacing: Duration,
+    origin: Origin,
 }
 
 impl Poller {
@@ -72,7 +73,16 @@ impl Poller {
             api,
             intake: Intake::new(process, sinks, tenant, Platform::Zendesk, REMEMBERED),
             page_spacing: PAGE_SPACING,
+            origin: Origin::Poll,
         }
+    }
+
+    /// Reads the past, with a cursor of its own.
+    #[must_use]
+    pub fn for_backfill(mut self) -> Self {
+        self.origin = Origin::Backfill;
+        self.intake = self.intake.beside("backfill");
+        self
     }
 
     /// Waits this long between the pages of one poll.
@@ -133,18 +143,22 @@ impl Poller {
         Ok(page.expect("an export from a time is an answer or an error"))
     }
 
-    fn spacing(&self, page: &Page) -> Duration {
+    pub(super) fn spacing(&self, page: &Page) -> Duration {
         let told = page.limits().endpoint.and_then(|endpoint| endpoint.limit).filter(|limit| *limit > 0);
         told.map_or(self.page_spacing, |limit| (Duration::from_secs(60) / limit).min(self.page_spacing))
     }
 
-    /// Writes a page's tickets; returns when all are acknowledged.
-    async fn take(&mut self, page: &PageBody<'_>, polled: &mut Polled) -> Result<(), PollError> {
+    /// Writes a page's tickets; returns, when all are acknowledged, the time of the latest change.
+    pub(super) async fn take(
+        &mut self,
+        page: &PageBody<'_>,
+        polled: &mut Polled,
+    ) -> Result<Option<i64>, PollError> {
         let received_at = now_ms();
         let users = users(&page.users);
         let mut events = Vec::with_capacity(page.tickets.len());
         for raw in &page.tickets {
-            match read(&self.tenant, raw, &users, received_at) {
+            match read(&self.tenant, raw, &users, self.origin, received_at) {
                 Ok(Some((event, content))) => {
                     if self.intake.knows(&event.ticket_id, event.version) {
                         self.intake.repeated(polled);
@@ -158,7 +172,9 @@ impl Poller {
                 }
             }
         }
-        self.intake.take(events, polled).await
+        let latest = events.iter().map(|(event, _)| event.version).max();
+        self.intake.take(events, polled).await?;
+        Ok(latest)
     }
 }
 
@@ -186,10 +202,11 @@ fn read(
     tenant: &str,
     raw: &RawValue,
     users: &Users<'_>,
+    origin: Origin,
     received_at: i64,
 ) -> Result<Option<(TicketEvent, TicketContent)>, DecodeError> {
     let ticket = client::read_ticket(raw)?;
-    let mapped = map::rest(tenant, &ticket, Origin::Poll, received_at)?;
+    let mapped = map::rest(tenant, &ticket, origin, received_at)?;
     Ok(mapped.map(|(event, mut content)| {
         map::name_people(&ticket, users, &mut content);
         (event, content)

@@ -257,8 +257,9 @@ pub struct TenantConfig {
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct ZendeskConfig {
     pub url: Url,
-    pub email: String,
-    pub api_token: Secret,
+    pub email: Option<String>,
+    pub api_token: Option<Secret>,
+    pub oauth_token: Option<Secret>,
     pub webhook_secret: Secret,
     #[serde(default, with = "humantime_serde::option")]
     pub poll: Option<Duration>,

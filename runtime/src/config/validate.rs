@@ -139,6 +139,16 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         );
         if let Some(zendesk) = &tenant.zendesk {
             check.https(&format!("tenants.{id}.zendesk.url"), &zendesk.url);
+            let by_token = (zendesk.email.is_some(), zendesk.api_token.is_some());
+            check.that(
+                matches!(
+                    (by_token, zendesk.oauth_token.is_some()),
+                    ((true, true), false) | ((false, false), true)
+                ),
+                &format!("tenants.{id}.zendesk"),
+                "does not say who we are in one way",
+                "give email and api_token, or oauth_token alone",
+            );
         }
         if let Some(freshdesk) = &tenant.freshdesk {
             check.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
@@ -259,7 +269,12 @@ impl Check {
         }
         for (id, tenant) in &config.tenants {
             if let Some(zendesk) = &tenant.zendesk {
-                self.secret(&format!("tenants.{id}.zendesk.api_token"), &zendesk.api_token);
+                let tokens = [("api_token", &zendesk.api_token), ("oauth_token", &zendesk.oauth_token)];
+                for (name, token) in tokens {
+                    if let Some(token) = token {
+                        self.secret(&format!("tenants.{id}.zendesk.{name}"), token);
+                    }
+                }
                 self.secret(&format!("tenants.{id}.zendesk.webhook_secret"), &zendesk.webhook_secret);
             }
             if let Some(freshdesk) = &tenant.freshdesk {

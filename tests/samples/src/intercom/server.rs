@@ -131,7 +131,7 @@ impl IntoResponse for ApiError {
             }
         };
         let body = json!({
-            "type": "error.list", "request_id": crate::ids::hex(20),
+            "type": "error.list", "request_id": uuid::Uuid::new_v4(),
             "errors": [{"code": code, "message": message}],
         });
         (status, Json(body)).into_response()
