@@ -14,6 +14,7 @@ use deskstream_schemas::{DeadLetter, Stage};
 use futures::{StreamExt, stream};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -127,16 +128,21 @@ impl Spool {
         if done.is_empty() {
             return 0;
         }
-        let numbers = done.iter().map(|(number, _, _)| *number).collect();
-        if let Err(error) = self.shared.store.remove(numbers).await {
-            // They stay, and are sent again under the same ids.
-            tracing::error!(%error, "replayed entries can't be removed from the spool");
-            return 0;
-        }
-        for (_, bytes, tenant) in &done {
-            self.shared.gone(tenant, *bytes);
-        }
-        done.len()
+        // What was begun is finished, also if the caller gives up: the count of entries has to be right.
+        let shared = Arc::clone(&self.shared);
+        let removed = tokio::spawn(async move {
+            let numbers = done.iter().map(|(number, _, _)| *number).collect();
+            if let Err(error) = shared.store.remove(numbers).await {
+                // They stay, and are sent again under the same ids.
+                tracing::error!(%error, "replayed entries can't be removed from the spool");
+                return 0;
+            }
+            for (_, bytes, tenant) in &done {
+                shared.gone(tenant, *bytes);
+            }
+            done.len()
+        });
+        removed.await.unwrap_or(0)
     }
 
     /// Whether the broker has it now.

@@ -186,10 +186,10 @@ impl Spool {
                 Ok(Ok(_)) => return Ok(Kept::Broker),
                 Ok(Err(error)) if !error.retry() => return Err(error.into()),
                 Ok(Err(error)) => {
-                    tracing::debug!(tenant = event.tenant, %error, "an event goes to the spool")
+                    tracing::debug!(tenant = event.tenant, %error, "an event goes to the spool");
                 }
                 Err(_) => {
-                    tracing::debug!(tenant = event.tenant, "the broker is slow: an event goes to the spool")
+                    tracing::debug!(tenant = event.tenant, "the broker is slow: an event goes to the spool");
                 }
             }
             let entry = self.shared.codec.event(&self.shared.vault, event, content)?;
@@ -268,7 +268,9 @@ impl Shared {
     /// An entry is no longer there.
     fn gone(&self, tenant: &str, bytes: usize) {
         self.shares.give_back(tenant, bytes);
-        self.entries.fetch_sub(1, Ordering::AcqRel);
+        // A write that was told as failed may be on disk all the same, and is then counted out twice.
+        let less = |entries: u64| Some(entries.saturating_sub(1));
+        let _before = self.entries.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         self.gauge();
     }
 

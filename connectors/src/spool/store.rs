@@ -11,7 +11,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Tenant, kind, data key, nonce and ciphertext by the entry's number.
-const ENTRIES: TableDefinition<'_, u64, (&str, u8, &str, &[u8], &[u8])> = TableDefinition::new("entries");
+type Row<'a> = (&'a str, u8, &'a str, &'a [u8], &'a [u8]);
+
+const ENTRIES: TableDefinition<'static, u64, Row<'static>> = TableDefinition::new("entries");
 
 /// Pages in memory: entries pass through once, so that more would be of no use.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
