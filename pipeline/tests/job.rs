@@ -88,7 +88,7 @@ async fn everyone_who_takes_part_is_masked_and_the_past_is_not_written_to() {
         [(PersonRole::Agent, "Quentilda Zobrist", None), (PersonRole::Cc, "", Some("brunho@cc.example"))];
     let content = TicketContent {
         subject: "zobrist again".into(),
-        body: "it was quentilda, brunho saw it, I want my money back now".into(),
+        body: "it was quentilda and later brunho saw it, I want my money back now".into(),
         people: people
             .map(|(role, name, email): (_, &str, Option<&str>)| Person {
                 role,
@@ -108,7 +108,7 @@ async fn everyone_who_takes_part_is_masked_and_the_past_is_not_written_to() {
     let enriched = read_until::<EnrichedTicket>(&process, Topic::Enriched, |r| r.len() >= 2).await;
     for ticket in &enriched {
         assert_eq!(ticket.subject, "[PERSON] again");
-        assert_eq!(ticket.body, "it was [PERSON], [PERSON] saw it, I want my money back now");
+        assert_eq!(ticket.body, "it was [PERSON] and later [PERSON] saw it, I want my money back now");
     }
     // The later one has its command; the earlier one, of the same partition or not, has had its time.
     let commands =
