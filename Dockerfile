@@ -18,7 +18,8 @@ FROM debian:12.14-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin deskstream
+    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin deskstream \
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/deskstream/spool
 COPY --from=build /deskstream /usr/local/bin/deskstream
 COPY LICENSE NOTICE /usr/share/doc/deskstream/
 USER 10001:10001

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench bench-redact bench-analyze fmt lint doctor clean tools deny
+.PHONY: help setup build demo test test-contract bench bench-redact bench-analyze fmt lint doctor clean tools deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Flags for the command that a target runs: make demo ARGS="--for 60s"
@@ -12,7 +12,7 @@ DENY_VERSION := 0.20.2
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
-		| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 setup: tools ## Install what is missing and fetch Kafka and the ClickHouse engine
 	cargo build --bins
@@ -30,6 +30,9 @@ test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
 	cargo build --bins
 	$(TARGET)/debug/deskstream doctor --fix
 	cargo test --workspace --no-fail-fast $(ARGS)
+
+test-contract: tools ## Hold clients and samples to vendors' descriptions and libraries: Prism, zenpy, slack_sdk
+	@scripts/contract.sh $(ARGS)
 
 bench: tools ## Measure stages, throughput, soak, webhooks, latency (ARGS="throughput --events 100000" for one)
 	cargo build --release --bins

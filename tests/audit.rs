@@ -58,8 +58,8 @@ fn of<'a>(reports: &'a [Value], chain: &str) -> &'a Value {
 /// can be verified by itself. The rows are put back for what follows.
 async fn archived_and_whole(bed: &Bed) {
     let client = &bed.client;
-    client.query("CREATE TABLE kept AS audit").execute().await.unwrap();
-    client.query("INSERT INTO kept SELECT * FROM audit").execute().await.unwrap();
+    client.query("CREATE TABLE kept AS audit_trail").execute().await.unwrap();
+    client.query("INSERT INTO kept SELECT * FROM audit_trail").execute().await.unwrap();
     let mut process = bed.process.clone();
     let mut config = (*process.config).clone();
     let place = bed.folder.path().join("archive").to_str().unwrap().to_owned();
@@ -70,19 +70,19 @@ async fn archived_and_whole(bed: &Bed) {
     // A month that is not whole stays where it is.
     let edit = |actor: &str| {
         format!(
-            "ALTER TABLE audit UPDATE actor = '{actor}' WHERE tenant = 'zeta' AND sequence = 9 SETTINGS mutations_sync = 2"
+            "ALTER TABLE audit_trail UPDATE actor = '{actor}' WHERE tenant = 'zeta' AND sequence = 9 SETTINGS mutations_sync = 2"
         )
     };
     client.query(&edit("nobody")).execute().await.unwrap();
     let later = now_ms() + 2 * 366 * 24 * 60 * 60 * 1000;
     let refused = archive(&process, later).await.unwrap_err().to_string();
     assert!(refused.contains("record 9 (zeta-8) was changed"), "{refused}");
-    bed.wait_for_answer("SELECT count() FROM audit", 500).await;
+    bed.wait_for_answer("SELECT count() FROM audit_trail", 500).await;
     client.query(&edit("kim")).execute().await.unwrap();
 
     let done = archive(&process, later).await.unwrap();
     assert_eq!(done.iter().map(|archived| archived.rows).sum::<u64>(), 500, "{done:?}");
-    bed.wait_for_answer("SELECT count() FROM audit", 0).await;
+    bed.wait_for_answer("SELECT count() FROM audit_trail", 0).await;
     let keys = PublicKeys::of(&process).unwrap();
     let reports = verify_archive(&place, &keys).await.unwrap();
     let sound: Vec<_> = reports.iter().map(|r| (r.chain.key(), r.sound(), r.rows)).collect();
@@ -96,7 +96,7 @@ async fn archived_and_whole(bed: &Bed) {
     let whole = std::fs::read(&object).unwrap();
     std::fs::write(&object, &whole[..whole.len() - 100]).unwrap();
     assert!(verify_archive(&place, &keys).await.is_err());
-    client.query("INSERT INTO audit SELECT * FROM kept").execute().await.unwrap();
+    client.query("INSERT INTO audit_trail SELECT * FROM kept").execute().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +106,7 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
     // Two processes: one chains, the other waits. Whichever dies, the chain goes on without a gap or a repeat.
     let mut processes = vec![bed.service("connect-0", &["connect"]), bed.service("connect-1", &["connect"])];
     write(&sink, 0..50).await;
-    bed.wait_for_answer("SELECT count() FROM audit", 100).await;
+    bed.wait_for_answer("SELECT count() FROM audit_trail", 100).await;
     for (round, numbers) in [50..100, 100..150, 150..200, 200..250].into_iter().enumerate() {
         let (middle, mut victim) = (numbers.start + 25, processes.remove(0));
         write(&sink, numbers.start..middle).await;
@@ -114,10 +114,10 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
         write(&sink, middle..numbers.end).await;
         processes.push(bed.service(&format!("connect-{}", round + 2), &["connect"]));
         let rows = 2 * u64::try_from(numbers.end).unwrap();
-        bed.wait_for_answer("SELECT count() FROM audit", rows).await;
+        bed.wait_for_answer("SELECT count() FROM audit_trail", rows).await;
     }
-    bed.wait_for_answer("SELECT uniqExact(tenant, audit_id) FROM audit", 500).await;
-    bed.wait_for_answer("SELECT toUInt64(max(sequence)) FROM audit", 250).await;
+    bed.wait_for_answer("SELECT uniqExact(tenant, audit_id) FROM audit_trail", 500).await;
+    bed.wait_for_answer("SELECT toUInt64(max(sequence)) FROM audit_trail", 250).await;
     let (sound, reports) = verify(&bed, "60s");
     assert!(sound, "{reports:?}");
     for chain in ["acme/audit", "zeta/audit"] {
@@ -136,19 +136,21 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
         (
             "edit",
             format!(
-                "ALTER TABLE audit UPDATE actor = 'nobody' WHERE tenant = 'acme' AND sequence = 7 {wait}"
+                "ALTER TABLE audit_trail UPDATE actor = 'nobody' WHERE tenant = 'acme' AND sequence = 7 {wait}"
             ),
             "record 7 (acme-6) was changed",
         ),
         (
             "delete",
-            format!("ALTER TABLE audit DELETE WHERE tenant = 'acme' AND sequence BETWEEN 20 AND 22 {wait}"),
+            format!(
+                "ALTER TABLE audit_trail DELETE WHERE tenant = 'acme' AND sequence BETWEEN 20 AND 22 {wait}"
+            ),
             "records 20 to 22 are missing",
         ),
         (
             "insert",
             format!(
-                "INSERT INTO audit ({columns}) SELECT {} FROM audit WHERE tenant = 'acme' AND sequence = 30",
+                "INSERT INTO audit_trail ({columns}) SELECT {} FROM audit_trail WHERE tenant = 'acme' AND sequence = 30",
                 columns.replace("audit_id", "'forged'")
             ),
             "record 30 is there more than once",
@@ -156,21 +158,21 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
         (
             "reorder",
             format!(
-                "ALTER TABLE audit UPDATE sequence = 81 - sequence WHERE tenant = 'acme' AND sequence IN (40, 41) {wait}"
+                "ALTER TABLE audit_trail UPDATE sequence = 81 - sequence WHERE tenant = 'acme' AND sequence IN (40, 41) {wait}"
             ),
             "record 40 (acme-40) was changed",
         ),
         (
             "append",
             format!(
-                "INSERT INTO audit ({columns}) SELECT {} FROM audit WHERE tenant = 'acme' AND sequence = 250",
+                "INSERT INTO audit_trail ({columns}) SELECT {} FROM audit_trail WHERE tenant = 'acme' AND sequence = 250",
                 columns.replace("sequence", "sequence + 1")
             ),
             "records 251 to 251 were put in",
         ),
         (
             "truncate",
-            format!("ALTER TABLE audit DELETE WHERE tenant = 'acme' AND sequence > 240 {wait}"),
+            format!("ALTER TABLE audit_trail DELETE WHERE tenant = 'acme' AND sequence > 240 {wait}"),
             "records 241 to 250 are missing: 250 was signed as the newest",
         ),
     ];

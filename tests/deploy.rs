@@ -169,7 +169,15 @@ fn the_configuration_is_valid_with_and_without_a_helpdesk() {
         _ => line,
     });
     let full = format!("{}{}\n", &shipped[..from], uncommented.collect::<Vec<_>>().join("\n"));
-    for name in ["acme-token", "acme-webhook", "pagerduty"] {
+    let helpdesks = [
+        "acme-token",
+        "acme-webhook",
+        "acme-freshdesk-key",
+        "acme-freshdesk-webhook",
+        "acme-intercom-token",
+        "acme-intercom-secret",
+    ];
+    for name in helpdesks.into_iter().chain(["pagerduty"]) {
         fs::write(folder.join(name), "x".repeat(32)).unwrap();
     }
     fs::write(folder.join("slack"), "https://hooks.slack.com/services/T0/B0/x").unwrap();

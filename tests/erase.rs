@@ -178,8 +178,8 @@ async fn nothing_is_left_in_clear_and_who_is_erased_is_gone() {
     assert_eq!(opened(&bed, |event| event.requester_ref.as_deref() == Some(REQUESTER)), (6, 0));
     let erased = erase(&bed, &["--requester", REQUESTER]);
     assert_eq!((&erased["tickets"], &erased["rows"]["ticket_events"]), (&2.into(), &4.into()), "{erased}");
-    bed.wait_for_answer("SELECT count() FROM audit WHERE action = 'erase.requester'", 1).await;
-    let named = format!("SELECT count() FROM audit WHERE resource LIKE '%{REQUESTER}%'");
+    bed.wait_for_answer("SELECT count() FROM audit_trail WHERE action = 'erase.requester'", 1).await;
+    let named = format!("SELECT count() FROM audit_trail WHERE resource LIKE '%{REQUESTER}%'");
     bed.wait_for_answer(&named, 0).await;
     // No row, and no file.
     let rows = format!("SELECT count() FROM ticket_events WHERE requester_ref = '{REQUESTER}'");

@@ -6,11 +6,12 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    audit, bench, connect, console, dead_letters, demo, doctor, erase, eval, import, keys, migrate, policy, redact,
-    registry, run, samples, train, validate,
+    audit, backfill, bench, connect, connectors, console, dead_letters, demo, doctor, erase, eval, import,
+    keys, migrate, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
 };
-use deskstream_runtime::config::LogFormat;
+use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
 
 /// The system's allocator gives memory back too seldom for a process that runs for months.
 #[global_allocator]
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the connectors: webhooks, polls, write-backs, alert delivery, ClickHouse sink.
     Connect(connect::Args),
+    /// List, test, pause and resume the accounts at helpdesks.
+    Connectors(connectors::Args),
     /// Run the pipeline: redaction, analysis, windows, alert rules.
     Run(run::Args),
     /// Run the console: REST API and web UI for operators, admins, agents, reviewers and auditors.
@@ -38,6 +41,10 @@ enum Command {
     Migrate(migrate::Args),
     /// Import tickets from a CSV, JSONL or Zendesk export file.
     Import(import::Args),
+    /// Read the tickets of the last months from the helpdesk.
+    Backfill(backfill::Args),
+    /// List, register and delete webhooks at a helpdesk, or change what they sign with.
+    Webhooks(webhooks::Args),
     /// Erase a requester, or a whole tenant: destroy keys, delete rows, leave an audit record.
     Erase(erase::Args),
     /// List tenants' data keys, rotate them, or wrap them with another master key.
@@ -46,6 +53,8 @@ enum Command {
     Audit(audit::Args),
     /// Check, set, show and remove redaction policies.
     Policy(policy::Args),
+    /// Stop write-backs, or say what they may do, while everything runs.
+    WriteBack(write_back::Args),
     /// Redact text, or explain and measure redaction.
     Redact(redact::Args),
     /// Show dead letters, or send them again.
@@ -96,10 +105,17 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Console(args) => console::run(args).await.map(done),
             Command::Migrate(args) => migrate::run(args).await.map(done),
             Command::Import(args) => import(args).await.map(done),
+            Command::Backfill(args) => {
+                let (config, shutdown) = quiet(args.config.load()?)?;
+                backfill::run(args, options::start(config, shutdown).await?).await.map(done)
+            }
+            Command::Webhooks(args) => webhooks::run(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
             Command::Audit(args) => audit::run(args).await,
             Command::Policy(args) => policy::run(args).await.map(done),
+            Command::Connectors(args) => connectors::run(args).await.map(done),
+            Command::WriteBack(args) => write_back::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
@@ -115,11 +131,14 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn import(args: import::Args) -> anyhow::Result<()> {
-    let mut config = args.config.load()?;
-    // The progress bar has the terminal; what goes wrong still shows.
+    let (config, shutdown) = quiet(args.config.load()?)?;
+    import::run(args, options::start(config, shutdown).await?).await
+}
+
+/// The progress bar has the terminal; what goes wrong still shows.
+fn quiet(mut config: Config) -> anyhow::Result<(Config, CancellationToken)> {
     config.log.format = LogFormat::Text;
     config.log.filter = "warn".to_owned();
     deskstream_runtime::telemetry::init(&config.log);
-    let shutdown = deskstream_runtime::shutdown::on_signals(false)?;
-    import::run(args, options::start(config, shutdown).await?).await
+    Ok((config, deskstream_runtime::shutdown::on_signals(false)?))
 }

@@ -1,6 +1,8 @@
 //! The connectors of helpdesks against a real Kafka, a real registry and the sample helpdesks, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "helpdesks/fault_matrix.rs"]
+mod fault_matrix;
 #[path = "helpdesks/feed.rs"]
 mod feed;
 #[path = "helpdesks/freshdesk_poll.rs"]
@@ -13,10 +15,26 @@ mod freshdesk_write_back;
 mod http;
 #[path = "helpdesks/import.rs"]
 mod import;
+#[path = "helpdesks/intercom_poll.rs"]
+mod intercom_poll;
+#[path = "helpdesks/intercom_webhook.rs"]
+mod intercom_webhook;
+#[path = "helpdesks/intercom_write_back.rs"]
+mod intercom_write_back;
+#[path = "helpdesks/overload.rs"]
+mod overload;
+#[path = "helpdesks/safety.rs"]
+mod safety;
+#[path = "helpdesks/spool.rs"]
+mod spool;
 #[path = "helpdesks/support.rs"]
 mod support;
+#[path = "helpdesks/zendesk_backfill.rs"]
+mod zendesk_backfill;
 #[path = "helpdesks/zendesk_poll.rs"]
 mod zendesk_poll;
+#[path = "helpdesks/zendesk_registration.rs"]
+mod zendesk_registration;
 #[path = "helpdesks/zendesk_webhook.rs"]
 mod zendesk_webhook;
 #[path = "helpdesks/zendesk_write_back.rs"]

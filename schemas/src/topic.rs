@@ -50,7 +50,7 @@ pub enum Cleanup {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Events,
         Self::Enriched,
         Self::Tickets,

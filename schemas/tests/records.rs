@@ -92,6 +92,8 @@ fn every_type_fits_its_schema() {
         external_id: some("x"),
         author_is_agent: true,
         fields: [("f".to_owned(), "v".to_owned())].into(),
+        people: vec![Person { role: PersonRole::Cc, name: some("p"), email: None }],
+        attachments: vec![Attachment { name: None, content_type: some("image/png"), bytes: Some(7) }],
     });
     round_trip(&EnrichedTicket {
         event_id: "e".into(),

@@ -5,7 +5,7 @@ FROM
 (
     SELECT 'ticket_events' AS table_name, kafka_topic, kafka_partition, kafka_offset FROM ticket_events
     UNION ALL SELECT 'alerts', kafka_topic, kafka_partition, kafka_offset FROM alerts
-    UNION ALL SELECT 'audit', kafka_topic, kafka_partition, kafka_offset FROM audit
+    UNION ALL SELECT 'audit_trail', kafka_topic, kafka_partition, kafka_offset FROM audit_trail
     UNION ALL SELECT 'dead_letters', kafka_topic, kafka_partition, kafka_offset FROM dead_letters
     UNION ALL SELECT 'opinions', kafka_topic, kafka_partition, kafka_offset FROM opinions
     UNION ALL SELECT 'outcomes', kafka_topic, kafka_partition, kafka_offset FROM outcomes

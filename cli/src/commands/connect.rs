@@ -3,7 +3,8 @@
 use crate::options::ServeOptions;
 use deskstream_connectors::clickhouse::{self, SinkOptions};
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::{audit, delivery, freshdesk, llm, webhook, zendesk};
+use deskstream_connectors::spool::Spool;
+use deskstream_connectors::{audit, delivery, helpdesk, llm, webhook};
 use deskstream_runtime::Process;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -77,12 +78,13 @@ async fn start(
         });
         audit::archive::spawn(process, tasks);
     }
-    let mut receivers = webhook::Receivers::default();
-    freshdesk::receivers(process, &mut receivers)?;
-    zendesk::receivers(process, &mut receivers)?;
-    let webhooks = webhook::serve(process, sinks.clone(), receivers).await?;
-    freshdesk::spawn(process, sinks, tasks)?;
-    zendesk::spawn(process, sinks, tasks)?;
+    let accounts = helpdesk::accounts(&process.config);
+    let receivers = helpdesk::receivers(process, &accounts)?;
+    let spool = Spool::start(process, sinks, tasks).await?;
+    let webhooks = webhook::serve(process, sinks.clone(), spool, receivers).await?;
+    for account in &accounts {
+        helpdesk::spawn(process, sinks, tasks, account.as_ref())?;
+    }
     let deliveries = delivery::spawn(process).await?;
     let opinions = llm::spawn(process).await?;
     Ok(Started { webhooks, deliveries, opinions })

@@ -2,9 +2,8 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 use crate::options::ConfigOptions;
-use deskstream_connectors::freshdesk::client as freshdesk;
+use deskstream_connectors::helpdesk::{self, Account};
 use deskstream_connectors::llm;
-use deskstream_connectors::zendesk::client as zendesk;
 use deskstream_embedded::artifacts::Artifacts;
 use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
 use deskstream_embedded::{ClickHouseEndpoint, Error, Progress, binaries, ports, registry};
@@ -273,26 +272,15 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
 /// Asks each helpdesk who we are: that needs its address and valid credentials, and changes nothing.
 async fn reach_helpdesks(report: &mut Report, config: &Config) {
     deskstream_runtime::install_crypto_provider();
-    for (tenant, account) in &config.tenants {
-        if let Some(config) = &account.zendesk {
-            let asked = async { zendesk::Api::new(tenant, config)?.me().await.map_err(anyhow::Error::from) };
-            helpdesk(report, &format!("Zendesk of {tenant}"), "url, email, api_token", asked).await;
-        }
-        if let Some(config) = &account.freshdesk {
-            let asked =
-                async { freshdesk::Api::new(tenant, config)?.me().await.map_err(anyhow::Error::from) };
-            helpdesk(report, &format!("Freshdesk of {tenant}"), "url, api_key", asked).await;
-        }
+    for account in helpdesk::accounts(config) {
+        reach_helpdesk(report, account.as_ref()).await;
     }
 }
 
-async fn helpdesk(
-    report: &mut Report,
-    what: &str,
-    settings: &str,
-    asked: impl Future<Output = anyhow::Result<String>>,
-) {
-    let fix = format!("check {settings} of the account, and whether this machine may reach it");
+async fn reach_helpdesk(report: &mut Report, account: &dyn Account) {
+    let what = format!("{} of {}", account.platform(), account.tenant());
+    let fix = format!("check {} of the account, and whether this machine may reach it", account.settings());
+    let asked = async { Ok::<_, anyhow::Error>(account.admin()?.me().await?) };
     match tokio::time::timeout(HELPDESK_PATIENCE, asked).await {
         Ok(Ok(user)) => report.ok(what, format!("answers, and knows us as user {user}")),
         Ok(Err(error)) => report.problem(what, chain(error.as_ref()), fix),

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 pub mod audit;
+pub mod backfill;
 pub mod bench;
 pub mod connect;
+pub mod connectors;
 pub mod console;
 pub mod dead_letters;
 pub mod demo;
@@ -22,3 +24,5 @@ pub mod samples;
 pub mod train;
 mod train_entities;
 pub mod validate;
+pub mod webhooks;
+pub mod write_back;

@@ -8,7 +8,7 @@
 //! | topic | what | in ClickHouse |
 //! | --- | --- | --- |
 //! | `audit` | records as they come | |
-//! | `audit.chain` | links: the record in its place | `audit` |
+//! | `audit.chain` | links: the record in its place | `audit_trail` |
 //! | `audit.heads` | the newest link of each chain, signed | `audit_heads`, the last of each hour |
 //!
 //! [`verify`] walks the rows and holds them against the signed heads. A public key, rows and heads are enough: it works

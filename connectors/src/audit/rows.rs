@@ -118,7 +118,7 @@ impl Trail {
     pub async fn chains(&self, tenant: Option<&str>) -> Result<Vec<ChainId>, ChainsError> {
         let rows = self
             .client
-            .query("SELECT DISTINCT tenant, retention FROM audit")
+            .query("SELECT DISTINCT tenant, retention FROM audit_trail")
             .fetch_all::<(String, String)>()
             .await?;
         let mut chains: BTreeSet<ChainId> = self.newest.keys().cloned().collect();
@@ -154,7 +154,7 @@ impl Trail {
             .query(
                 "SELECT sequence, toUnixTimestamp64Milli(chained_at), hash, audit_id, tenant, \
                  toUnixTimestamp64Milli(at), actor_kind, actor, action, resource, outcome, detail, source_ip, \
-                 user_agent, request_id FROM audit WHERE tenant = ? AND retention = ? AND sequence <= ? \
+                 user_agent, request_id FROM audit_trail WHERE tenant = ? AND retention = ? AND sequence <= ? \
                  ORDER BY sequence, kafka_offset SETTINGS max_bytes_before_external_sort = 268435456",
             )
             .bind(&chain.tenant)
@@ -179,7 +179,7 @@ impl Trail {
     async fn last(&self, chain: &ChainId) -> Result<i64, ChainsError> {
         let last = self
             .client
-            .query("SELECT max(sequence) FROM audit WHERE tenant = ? AND retention = ?")
+            .query("SELECT max(sequence) FROM audit_trail WHERE tenant = ? AND retention = ?")
             .bind(&chain.tenant)
             .bind(names::retention(chain.retention))
             .fetch_one::<u64>()

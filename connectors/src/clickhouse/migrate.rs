@@ -74,9 +74,8 @@ migrations![
     "0028" "v_window_1h_with_opinions",
     "0029" "v_window_1d_with_opinions",
     "0030" "v_tickets_with_opinions",
-    "0031" "audit_before_chain",
-    "0032" "audit_chain",
-    "0033" "audit_heads",
+    "0031" "audit_trail",
+    "0032" "audit_heads",
 ];
 
 const fn number(text: &str) -> u32 {

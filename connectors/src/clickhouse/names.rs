@@ -1,8 +1,8 @@
 //! Enumerations as analysts read them: lower case, and `none` where the helpdesk says nothing.
 
 use deskstream_schemas::{
-    ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult, Priority,
-    Retention, SpanField, Stage, TicketStatus, Tier,
+    ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult,
+    Priority, Retention, SpanField, Stage, TicketStatus, Tier,
 };
 
 pub(super) fn kind(value: EventKind) -> &'static str {

@@ -384,6 +384,7 @@ fn row<'a>(
             .chain(named(Field::Assignee).map(|name| ("assignee".to_owned(), name)))
             .chain(named(Field::Organization).map(|name| ("organization".to_owned(), name)))
             .collect(),
+        ..TicketContent::default()
     };
     Ok(Box::new((event, content)))
 }

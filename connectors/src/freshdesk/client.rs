@@ -1,10 +1,10 @@
 //! The part of Freshdesk's API v2 that we use, over [`crate::http`].
 
 use super::decode::Conversation;
-use super::html;
 use crate::helpdesk::note::{self, Written};
+use crate::helpdesk::{Wrote, html, write};
 use crate::http::{
-    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError, Turn,
+    Answer, Budget, Call, CallError, Client, ClientOptions, Effect, RateLimits, SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,17 +64,6 @@ pub struct Update {
     pub priority: Option<u64>,
 }
 
-/// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wrote<T> {
-    /// Applied.
-    Applied(T),
-    /// There is no such ticket (any more).
-    NotFound,
-    /// Freshdesk refuses it for good: the ticket is in the trash, a value is not allowed …
-    Refused(StatusCode),
-}
-
 /// A page of a list.
 pub struct Page {
     answer: Answer,
@@ -115,7 +104,7 @@ impl Api {
             id: u64,
         }
         let answer = self.http.call(&Call::get("agents_me", "/api/v2/agents/me")).await?;
-        self.body::<Agent>("agents_me", &answer, Effect::None).map(|agent| agent.id.to_string())
+        self.http.json::<Agent>("agents_me", &answer, Effect::None).map(|agent| agent.id.to_string())
     }
 
     /// A ticket with requester and newest conversations; `None` if there is none.
@@ -135,7 +124,7 @@ impl Api {
         if !answer.status.is_success() {
             return Ok(None);
         }
-        self.body("tickets_state", &answer, Effect::None).map(Some)
+        self.http.json("tickets_state", &answer, Effect::None).map(Some)
     }
 
     /// A page of the tickets that changed at or after a Unix time, in the order of their changes.
@@ -152,7 +141,7 @@ impl Api {
 
     /// The tickets of a page, each to be read on its own: a strange one spoils no page.
     pub fn tickets<'a>(&self, page: &'a Page) -> Result<Vec<&'a RawValue>, CallError> {
-        self.body("tickets_list", &page.answer, Effect::None)
+        self.http.json("tickets_list", &page.answer, Effect::None)
     }
 
     /// Waits until a ticket may be updated: what is read after that is fresh when the update is sent.
@@ -171,7 +160,7 @@ impl Api {
         let body = serde_json::to_vec(update).expect("texts and numbers are JSON");
         let mut call = Call::write("tickets_update", Method::PUT, &url, Bytes::from(body));
         (call.budget, call.turn) = (Some(UPDATES), Some(turn));
-        self.write(call).await
+        write(&self.http, call).await
     }
 
     /// Adds a private note, which never notifies anyone.
@@ -187,30 +176,7 @@ impl Api {
         let note = Note { body: format!("<div>{}</div>", html::escape(text)), private: true };
         let body = serde_json::to_vec(&note).expect("texts and truths are JSON");
         let call = Call::write("notes_create", Method::POST, &url, Bytes::from(body));
-        Ok(match self.write::<Added>(call).await? {
-            Wrote::Applied(_) => Wrote::Applied(()),
-            Wrote::NotFound => Wrote::NotFound,
-            Wrote::Refused(status) => Wrote::Refused(status),
-        })
-    }
-
-    async fn write<T: for<'a> Deserialize<'a>>(&self, call: Call<'_>) -> Result<Wrote<T>, CallError> {
-        const REFUSED: [StatusCode; 6] = [
-            StatusCode::BAD_REQUEST,
-            StatusCode::NOT_FOUND,
-            StatusCode::METHOD_NOT_ALLOWED,
-            StatusCode::CONFLICT,
-            StatusCode::GONE,
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ];
-        let endpoint = call.endpoint;
-        let answer = self.http.call(&call.accepting(&REFUSED)).await?;
-        Ok(match answer.status {
-            StatusCode::NOT_FOUND | StatusCode::GONE => Wrote::NotFound,
-            status if !status.is_success() => Wrote::Refused(status),
-            // It was applied, whatever the rest of the answer looks like; a cut answer leaves that open.
-            _ => Wrote::Applied(self.body(endpoint, &answer, Effect::Unknown)?),
-        })
+        Ok(write::<Added>(&self.http, call).await?.done())
     }
 
     /// Our own notes on a ticket.
@@ -223,7 +189,8 @@ impl Api {
             if answer.status == StatusCode::NOT_FOUND {
                 break;
             }
-            let entries: Vec<Conversation<'_>> = self.body("conversations_list", &answer, Effect::None)?;
+            let entries: Vec<Conversation<'_>> =
+                self.http.json("conversations_list", &answer, Effect::None)?;
             let private = entries.iter().filter(|entry| entry.private == Some(true));
             found.extend(private.filter_map(read_note));
             if !has_next(&answer) {
@@ -231,22 +198,6 @@ impl Api {
             }
         }
         Ok(found)
-    }
-
-    fn body<'a, T: Deserialize<'a>>(
-        &self,
-        endpoint: &'static str,
-        answer: &'a Answer,
-        effect: Effect,
-    ) -> Result<T, CallError> {
-        serde_json::from_slice(&answer.body).map_err(|_| CallError {
-            service: SERVICE,
-            endpoint,
-            cause: Cause::Malformed("its body is not the documented JSON"),
-            effect,
-            hint: Hint::Backoff,
-            attempts: answer.attempts,
-        })
     }
 }
 

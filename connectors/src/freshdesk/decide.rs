@@ -2,8 +2,9 @@
 
 use super::client::{TicketState, Update};
 use super::map;
-use crate::helpdesk::{note, tags};
-use deskstream_runtime::config::{FreshdeskPriority, PriorityPolicy, WriteBackConfig};
+use crate::helpdesk::decision::{self, Decision};
+use crate::helpdesk::tags;
+use deskstream_runtime::config::{FreshdeskPriority, WriteBackConfig};
 use deskstream_schemas::Command;
 
 /// Freshdesk refuses the whole update for one longer tag.
@@ -11,20 +12,13 @@ const MAX_TAG_CHARS: usize = 32;
 
 const CLOSED: u64 = 5;
 
-/// What to do about a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Write this: first the fields, if any, then the note, if there is one.
-    Write {
-        /// Tags and priority, as far as they change.
-        update: Option<Update>,
-        /// Text of the note.
-        note: Option<String>,
-    },
-    /// The ticket is already as it shall be, and there is no note to add.
-    Nothing,
-    /// Leave it, for this reason.
-    Leave(&'static str),
+/// What to write: first the fields, if any, then the note, if there is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Write {
+    /// Tags and priority, as far as they change.
+    pub update: Option<Update>,
+    /// Text of the note.
+    pub note: Option<String>,
 }
 
 /// Decides. `unset` is the priority that means that nobody has set one.
@@ -33,7 +27,7 @@ pub fn decide(
     ticket: &TicketState,
     policy: &WriteBackConfig,
     unset: Option<FreshdeskPriority>,
-) -> Decision {
+) -> Decision<Write> {
     if ticket.deleted || ticket.spam {
         return Decision::Leave("the ticket is deleted or spam");
     }
@@ -44,15 +38,13 @@ pub fn decide(
         command.tags.iter().map(|tag| tag.chars().take(MAX_TAG_CHARS).collect()).collect();
     let merged = tags::merge(&ticket.tags, &command.tag_prefix, &wanted);
     let update = Update {
-        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
+        tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
         priority: priority(command, ticket, policy, unset),
     };
     let update = (update != Update::default()).then_some(update);
-    let analysis = command.note.as_deref().filter(|_| policy.note);
-    let note = analysis.map(|analysis| note::text(&command.command_id, command.version, analysis));
-    match (update, note) {
+    match (update, decision::note(command, policy)) {
         (None, None) => Decision::Nothing,
-        (update, note) => Decision::Write { update, note },
+        (update, note) => Decision::Write(Write { update, note }),
     }
 }
 
@@ -63,15 +55,14 @@ fn priority(
     policy: &WriteBackConfig,
     unset: Option<FreshdeskPriority>,
 ) -> Option<u64> {
-    if policy.priority == PriorityPolicy::Never || map::code(map::known(unset?)) != ticket.priority {
-        return None;
-    }
-    command.priority.map(map::code).filter(|code| *code != ticket.priority)
+    let is_unset = map::code(map::known(unset?)) == ticket.priority;
+    decision::priority(command, policy, is_unset).map(map::code).filter(|code| *code != ticket.priority)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deskstream_runtime::config::PriorityPolicy;
     use deskstream_schemas::{Platform, Priority};
 
     fn command() -> Command {
@@ -107,13 +98,15 @@ mod tests {
             dry_run: false,
             tag_prefix: "ds_".into(),
             priority: PriorityPolicy::IfUnset,
+            tags: true,
             note: true,
+            max_per_hour: None,
         }
     }
 
     fn update(command: &Command, ticket: &TicketState, unset: Option<FreshdeskPriority>) -> Option<Update> {
         match decide(command, ticket, &policy(), unset) {
-            Decision::Write { update, .. } => update,
+            Decision::Write(write) => write.update,
             other => panic!("{other:?}"),
         }
     }

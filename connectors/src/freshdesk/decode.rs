@@ -1,31 +1,12 @@
 //! Freshdesk's shapes, read tolerantly: what we don't use is skipped, what may be missing or null is optional.
 
+pub use crate::helpdesk::DecodeError;
 use crate::helpdesk::lenient::{text, texts};
+use crate::helpdesk::object;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// Why a body is not what Freshdesk documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// It is no JSON, or no UTF-8.
-    #[error("the body is not JSON")]
-    NotJson,
-    /// It is JSON of another shape.
-    #[error("the body is JSON, but not Freshdesk's: {0}")]
-    BadShape(&'static str),
-}
-
-impl DecodeError {
-    /// Stable reason code.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotJson => "not-json",
-            Self::BadShape(_) => "bad-shape",
-        }
-    }
-}
 
 /// A ticket, of a list or by itself.
 #[derive(Default, Deserialize)]
@@ -72,8 +53,25 @@ pub struct Ticket<'a> {
     pub stats: Option<Stats<'a>>,
     #[serde(borrow)]
     pub conversations: Option<Vec<Conversation<'a>>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub cc_emails: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub attachments: Option<Vec<Attachment<'a>>>,
     pub deleted: Option<bool>,
     pub spam: Option<bool>,
+}
+
+/// A file.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are Freshdesk's")]
+pub struct Attachment<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub name: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub content_type: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub size: Option<Cow<'a, str>>,
 }
 
 /// Who asked.
@@ -111,6 +109,13 @@ pub struct Conversation<'a> {
     pub incoming: Option<bool>,
     #[serde(borrow, deserialize_with = "text")]
     pub created_at: Option<Cow<'a, str>>,
+    /// Of a message by mail: who sent it, and who else got it.
+    #[serde(borrow, deserialize_with = "text")]
+    pub from_email: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub cc_emails: Vec<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub attachments: Option<Vec<Attachment<'a>>>,
 }
 
 impl Ticket<'_> {
@@ -131,14 +136,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 
 /// Reads a ticket.
 pub fn ticket(json: &[u8]) -> Result<Ticket<'_>, DecodeError> {
-    // Serde would also read an array, as the values of the fields in their order.
-    if json.trim_ascii_start().first() != Some(&b'{') {
-        return Err(DecodeError::BadShape("it is no object"));
-    }
-    serde_json::from_slice(json).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => DecodeError::BadShape("it is no ticket"),
-        _ => DecodeError::NotJson,
-    })
+    serde_json::from_slice(object(json)?).map_err(|error| DecodeError::of(&error, "it is no ticket"))
 }
 
 /// The ticket that a webhook is about: of the default body `{"freshdesk_webhook": {"ticket_id": "11", …}}`, or of
@@ -161,10 +159,8 @@ pub fn webhook(body: &[u8]) -> Result<String, DecodeError> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(DecodeError::NotJson);
     }
-    let body: Body<'_> = serde_json::from_slice(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => DecodeError::BadShape("it is no webhook"),
-        _ => DecodeError::NotJson,
-    })?;
+    let body: Body<'_> =
+        serde_json::from_slice(body).map_err(|error| DecodeError::of(&error, "it is no webhook"))?;
     let id = body.freshdesk_webhook.and_then(|fields| fields.ticket_id).or(body.ticket_id);
     // It becomes part of a URL.
     let id = id.filter(|id| (1..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()));

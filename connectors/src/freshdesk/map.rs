@@ -7,16 +7,20 @@
 //! version, and the later one may be missed until the next.
 //!
 //! # Text
-//! The body is the newest public message: what the requester or an agent wrote last, or else the description.
+//! The body is the newest public message: what the requester or an agent wrote last, without the mails that it quotes,
+//! or else the description.
 //! Private notes, ours above all, are never the text of an event.
 
 use super::decode::{Conversation, DecodeError, Ticket};
-use super::html;
+use crate::helpdesk::html;
+use crate::helpdesk::lenient::{self, owned, time};
+use crate::helpdesk::{mail, people};
 use crate::kafka::{event_id, unsealed};
 use deskstream_runtime::config::FreshdeskPriority;
-use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
-use jiff::Timestamp;
-use serde_json::value::RawValue;
+use deskstream_schemas::{
+    Attachment, EventKind, Origin, Person, PersonRole, Platform, Priority, TicketContent, TicketEvent,
+    TicketStatus,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -75,10 +79,13 @@ pub fn version(ticket: &Ticket<'_>) -> Result<i64, DecodeError> {
 
 fn content(ticket: &Ticket<'_>) -> TicketContent {
     let message = newest_public(ticket.conversations.as_deref().unwrap_or_default());
-    let (body, author_is_agent) = match message {
-        Some(message) => (shown(&message.body_text, &message.body), message.incoming != Some(true)),
+    let (body, author_is_agent, files) = match message {
+        Some(message) => {
+            let body = shown(&message.body_text, &message.body);
+            (mail::new_text(&body).to_owned(), message.incoming != Some(true), &message.attachments)
+        }
         // An agent who enters a ticket for a customer is not told apart.
-        None => (shown(&ticket.description_text, &ticket.description), false),
+        None => (shown(&ticket.description_text, &ticket.description), false, &ticket.attachments),
     };
     let requester = ticket.requester.as_ref();
     TicketContent {
@@ -90,6 +97,32 @@ fn content(ticket: &Ticket<'_>) -> TicketContent {
         external_id: None,
         author_is_agent,
         fields: fields(ticket),
+        people: people_of(ticket),
+        attachments: files.iter().flatten().map(attachment).collect(),
+    }
+}
+
+/// Agents have ids only, but for the address that they wrote from.
+fn people_of(ticket: &Ticket<'_>) -> Vec<Person> {
+    let mut found = Vec::new();
+    if let Some(requester) = &ticket.requester {
+        let (name, email) = (requester.name.as_deref(), requester.email.as_deref());
+        people::add(&mut found, PersonRole::Requester, name, email);
+    }
+    for message in ticket.conversations.iter().flatten() {
+        let role = if message.incoming == Some(true) { PersonRole::Requester } else { PersonRole::Agent };
+        message.from_email.iter().for_each(|address| people::add_address(&mut found, role, address));
+        message.cc_emails.iter().for_each(|address| people::add_address(&mut found, PersonRole::Cc, address));
+    }
+    ticket.cc_emails.iter().for_each(|address| people::add_address(&mut found, PersonRole::Cc, address));
+    found
+}
+
+fn attachment(file: &super::decode::Attachment<'_>) -> Attachment {
+    Attachment {
+        name: owned(&file.name),
+        content_type: owned(&file.content_type),
+        bytes: file.size.as_deref().and_then(|size| size.parse().ok()),
     }
 }
 
@@ -113,22 +146,8 @@ fn fields(ticket: &Ticket<'_>) -> BTreeMap<String, String> {
     let own = [("product_id", ticket.product_id.clone()), ("custom_status", custom_status)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into_owned())));
     let custom = ticket.custom_fields.iter().flatten();
-    own.chain(custom.filter_map(|(name, value)| Some((name.clone().into_owned(), field(value)?)))).collect()
-}
-
-fn field(value: &RawValue) -> Option<String> {
-    match serde_json::from_str::<Cow<'_, str>>(value.get()) {
-        Ok(text) => Some(text.into_owned()),
-        Err(_) => (value.get() != "null").then(|| value.get().to_owned()),
-    }
-}
-
-fn owned(text: &Option<Cow<'_, str>>) -> Option<String> {
-    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn time(text: Option<&str>) -> Option<i64> {
-    Some(text?.parse::<Timestamp>().ok()?.as_millisecond())
+    own.chain(custom.filter_map(|(name, value)| Some((name.clone().into_owned(), lenient::field(value)?))))
+        .collect()
 }
 
 /// By code. 6 and 7 are the defaults "Waiting on Customer" and "Waiting on Third Party"; what an account adds has a

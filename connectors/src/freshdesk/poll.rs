@@ -18,23 +18,21 @@
 //! the same text for the same version.
 
 use super::client::{Api, Page};
-use super::decode::{self, DecodeError, Ticket};
+use super::decode::{self, Ticket};
 use super::map;
-use crate::helpdesk::intake::{self, Intake, PollError, Polled, Round};
+use crate::helpdesk::intake::Intake;
+use crate::helpdesk::{DecodeError, Poll, PollError, Polled};
 use crate::http::RateLimits;
 use crate::kafka::Sinks;
 use deskstream_runtime::Process;
 use deskstream_runtime::config::FreshdeskPriority;
-use deskstream_runtime::control::Control;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Origin, Platform, TicketContent, TicketEvent};
-use futures::{StreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Duration;
-
-const CURSOR_KIND: &str = "cursor";
 
 /// How far back the first poll looks.
 const FIRST_LOOK_BACK_S: i64 = 60 * 60;
@@ -61,7 +59,6 @@ struct Cursor {
 pub struct Poller {
     tenant: String,
     api: Arc<Api>,
-    control: Control,
     intake: Intake,
     unset: Option<FreshdeskPriority>,
     most_pages: usize,
@@ -87,7 +84,6 @@ impl Poller {
         Self {
             tenant: tenant.to_owned(),
             api,
-            control: process.control.clone(),
             intake: Intake::new(process, sinks, tenant, Platform::Freshdesk, REMEMBERED),
             unset,
             most_pages: MOST_PAGES,
@@ -101,26 +97,22 @@ impl Poller {
         self
     }
 
-    /// Polls every `interval` until shutdown.
-    pub async fn run(self, interval: Duration) {
-        intake::every(interval, self).await;
-    }
-
     /// Reads what changed from the cursor to the present.
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
-        let mut cursor = match self.cursor() {
-            Some(cursor) => cursor,
+        let mut cursor = match self.intake.cursor::<Cursor>() {
+            Some(cursor) => cursor.since,
             None => {
                 // Kept at once: who finds nothing and is away for long must not begin later than here.
                 let first = now_ms() / 1000 - FIRST_LOOK_BACK_S;
-                self.keep(first).await?;
+                self.intake.keep(&Cursor { since: first }).await?;
                 first
             }
         };
         let mut since = (cursor - OVERLAP_S).max(0);
         let (mut number, mut new_in_second) = (1, 0);
         loop {
+            let _turn = self.intake.page().await;
             let page = self.api.list(since, number).await?;
             polled.requests += page.attempts();
             let taken_before = polled.taken;
@@ -151,7 +143,7 @@ impl Poller {
             // The overlap lies behind what is known already.
             if next > cursor {
                 cursor = next;
-                self.keep(cursor).await?;
+                self.intake.keep(&Cursor { since: cursor }).await?;
             }
             if !more {
                 break;
@@ -160,23 +152,6 @@ impl Poller {
         }
         self.intake.reached_the_end();
         Ok(polled)
-    }
-
-    async fn keep(&self, since: i64) -> Result<(), PollError> {
-        let entity = serde_json::to_value(Cursor { since }).expect("a number is JSON");
-        self.control.put_json(CURSOR_KIND, &self.intake.name(), &self.tenant, "connect", &entity).await?;
-        Ok(())
-    }
-
-    fn cursor(&self) -> Option<i64> {
-        let entity = self.control.get(CURSOR_KIND, &self.intake.name())?;
-        match serde_json::from_str::<Cursor>(&entity.body) {
-            Ok(cursor) => Some(cursor.since),
-            Err(error) => {
-                tracing::error!(tenant = self.tenant, %error, "the stored cursor can't be read: beginning again");
-                None
-            }
-        }
     }
 
     /// Writes a page's tickets; returns, when all are acknowledged, the second of its last change.
@@ -265,9 +240,9 @@ fn changed_at(raw: &RawValue) -> Option<i64> {
     map::version(&ticket).ok().map(|version| version.div_euclid(1000))
 }
 
-impl Round for Poller {
-    async fn round(&mut self) -> Result<Polled, PollError> {
-        self.poll().await
+impl Poll for Poller {
+    fn round(&mut self) -> BoxFuture<'_, Result<Polled, PollError>> {
+        self.poll().boxed()
     }
 
     fn intake(&self) -> &Intake {

@@ -67,10 +67,7 @@ impl FreshdeskReceiver {
         match mapped {
             Ok(Some(mapped)) => Ok(Reading::Event(Box::new(mapped))),
             Ok(None) => Ok(Reading::Ignored),
-            Err(error) => {
-                let why = Unreadable { reason: error.reason(), error: error.to_string() };
-                Err(FetchError::Unreadable { why, payload })
-            }
+            Err(error) => Err(FetchError::Unreadable { why: error.into(), payload }),
         }
     }
 }
@@ -95,9 +92,7 @@ impl Receiver for FreshdeskReceiver {
     }
 
     fn read(&self, body: &[u8], _received_at: i64) -> Result<Reading, Unreadable> {
-        decode::webhook(body)
-            .map(Reading::Named)
-            .map_err(|error| Unreadable { reason: error.reason(), error: error.to_string() })
+        Ok(Reading::Named(decode::webhook(body)?))
     }
 
     fn fetch<'a>(&'a self, ticket: &'a str, received_at: i64) -> Fetching<'a> {

@@ -7,12 +7,15 @@ use super::metrics;
 use super::recent::Recent;
 use crate::http::{Backoff, CallError, Domain, Hint, RateLimits};
 use crate::kafka::{AuditSink, Handled, OutcomeSink, Sinks, Unhandled};
+use crate::safety::Withheld;
+use deskstream_runtime::control::ControlError;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{
     ActorKind, AuditOutcome, AuditRecord, Command, Outcome, OutcomeKind, OutcomeResult, Platform,
 };
 use http::StatusCode;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -28,15 +31,22 @@ pub(crate) const SOON: Backoff = Backoff { first: Duration::from_millis(100), mo
 const REMEMBERED: usize = 16_384;
 
 /// How a command ended.
-pub(crate) struct Ending {
+pub struct Ending {
     result: OutcomeResult,
     status: Option<StatusCode>,
-    detail: &'static str,
+    detail: Cow<'static, str>,
+    /// Why it was decided and not written, as a label.
+    withheld: Option<&'static str>,
 }
 
 impl Ending {
-    pub(crate) fn new(result: OutcomeResult, detail: &'static str) -> Self {
-        Self { result, status: None, detail }
+    pub(crate) fn new(result: OutcomeResult, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { result, status: None, detail: detail.into(), withheld: None }
+    }
+
+    pub(crate) fn withheld(withheld: Withheld) -> Self {
+        let Withheld { reason, detail } = withheld;
+        Self { withheld: Some(reason), ..Self::new(OutcomeResult::Skipped, detail) }
     }
 
     pub(crate) fn with(mut self, status: StatusCode) -> Self {
@@ -51,6 +61,8 @@ pub(crate) enum Trouble {
     Call(CallError),
     /// Others change the ticket faster than we can write.
     Contended,
+    /// Whether it may be written could not be found out.
+    Control(ControlError),
 }
 
 impl From<CallError> for Trouble {
@@ -119,6 +131,10 @@ impl Ledger {
             Trouble::Contended => {
                 (LATER.wait(tries + 1), Ending::new(OutcomeResult::Failed, "others kept changing the ticket"))
             }
+            Trouble::Control(error) => {
+                tracing::warn!(tenant = self.tenant, command = command.command_id, tries, %error, "write-back waits");
+                (LATER.wait(tries + 1), Ending::new(OutcomeResult::Failed, "updates could not be counted"))
+            }
             Trouble::Call(error) => {
                 tracing::warn!(tenant = self.tenant, command = command.command_id, tries, %error, "write-back failed");
                 let wait = match error.hint {
@@ -164,18 +180,18 @@ impl Ledger {
             result: ending.result,
             status: ending.status.map(|status| status.as_u16().into()),
             attempts: requests,
-            detail: ending.detail.to_owned(),
+            detail: ending.detail.clone().into_owned(),
             received_at: Some(command.received_at),
             finished_at,
             rate_limit: limits.limit.map(Into::into),
             rate_remaining: limits.remaining.map(Into::into),
         };
         let audited = async {
-            if ending.result == OutcomeResult::Applied {
-                self.audit.send(&command.tenant, &audit_record(command, finished_at)).await.map(drop)
-            } else {
-                Ok(())
+            if ending.result != OutcomeResult::Applied && ending.withheld.is_none() {
+                return Ok(());
             }
+            let record = audit_record(command, finished_at, ending.withheld);
+            self.audit.send(&command.tenant, &record).await.map(drop)
         };
         let key = command.key();
         let (told, audited) = tokio::join!(self.outcomes.send(&key, &outcome), audited);
@@ -186,6 +202,9 @@ impl Ledger {
         }
         self.done.lock().insert(command.command_id.clone());
         metrics::COMMANDS.with_label_values(&[self.tenant.as_str(), result_name(ending.result)]).inc();
+        if let Some(reason) = ending.withheld {
+            metrics::WITHHELD.with_label_values(&[self.tenant.as_str(), reason]).inc();
+        }
         if ending.result == OutcomeResult::Applied {
             let seconds = (finished_at - command.received_at).max(0) as f64 / 1000.0;
             metrics::LATENCY.with_label_values(&[self.tenant.as_str()]).observe(seconds);
@@ -194,7 +213,11 @@ impl Ledger {
     }
 }
 
-fn audit_record(command: &Command, at: i64) -> AuditRecord {
+/// `withheld` is why it was not written.
+fn audit_record(command: &Command, at: i64, withheld: Option<&'static str>) -> AuditRecord {
+    let command_id = ("command".into(), command.command_id.clone());
+    let event_id = ("event".into(), command.event_id.clone());
+    let reason = withheld.map(|reason| ("withheld".into(), reason.to_owned()));
     AuditRecord {
         audit_id: Uuid::now_v7().to_string(),
         tenant: command.tenant.clone(),
@@ -203,9 +226,8 @@ fn audit_record(command: &Command, at: i64) -> AuditRecord {
         actor: "connect".to_owned(),
         action: "write_back.ticket".into(),
         resource: command.key(),
-        outcome: AuditOutcome::Ok,
-        detail: [("command".into(), command.command_id.clone()), ("event".into(), command.event_id.clone())]
-            .into(),
+        outcome: if withheld.is_some() { AuditOutcome::Denied } else { AuditOutcome::Ok },
+        detail: [command_id, event_id].into_iter().chain(reason).collect(),
         source_ip: None,
         user_agent: None,
         request_id: None,

@@ -4,18 +4,25 @@
 //! A helpdesk that is away is no reason to take webhooks away from this process, so a poll that fails shows in
 //! metrics, log and outcomes, not in readiness.
 
+use super::account::Poll;
 use super::metrics;
 use super::recent::Recent;
+use super::state;
+use crate::fair::Turn;
 use crate::http::{Backoff, CallError, Domain, RateLimits};
 use crate::kafka::{Refusal, SendError, Sinks};
 use deskstream_runtime::Process;
-use deskstream_runtime::control::ControlError;
+use deskstream_runtime::control::{Control, ControlError};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Outcome, OutcomeKind, OutcomeResult, Platform, Stage, TicketContent, TicketEvent};
 use futures::{StreamExt, stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+pub(super) const CURSOR_KIND: &str = "cursor";
 
 /// Tickets that are being written at the same time.
 const CONCURRENCY: usize = 256;
@@ -32,6 +39,8 @@ pub struct Polled {
     pub repeated: u64,
     /// Tickets that can't be read.
     pub refused: u64,
+    /// Changes that a webhook should have brought and has not: of those taken, and of Zendesk only.
+    pub missed: u64,
     /// Requests sent.
     pub requests: u32,
 }
@@ -50,23 +59,11 @@ pub enum PollError {
     Shutdown,
 }
 
-/// One helpdesk's way to poll.
-pub(crate) trait Round: Send {
-    /// Polls once, to the present end.
-    fn round(&mut self) -> impl Future<Output = Result<Polled, PollError>> + Send;
-
-    /// Where its tickets go.
-    fn intake(&self) -> &Intake;
-
-    /// What the account last said of its limits.
-    fn limits(&self) -> RateLimits;
-}
-
 /// Polls every `interval` until shutdown.
-pub(crate) async fn every(interval: Duration, mut poller: impl Round) {
+pub async fn every(interval: Duration, mut poller: Box<dyn Poll>) {
     let mut failures = 0;
     let shutdown = poller.intake().shutdown.clone();
-    while !shutdown.is_cancelled() {
+    while poller.intake().resumed().await {
         let polled = poller.round().await;
         if matches!(polled, Err(PollError::Shutdown)) {
             break;
@@ -92,10 +89,12 @@ pub(crate) async fn every(interval: Duration, mut poller: impl Round) {
 }
 
 /// Where the tickets of one tenant's polls go.
-pub(crate) struct Intake {
+pub struct Intake {
     tenant: String,
     platform: Platform,
+    name: String,
     sinks: Sinks,
+    control: Control,
     shutdown: CancellationToken,
     seen: Recent<(String, i64)>,
 }
@@ -109,13 +108,45 @@ impl Intake {
         platform: Platform,
         remembered: usize,
     ) -> Self {
-        let shutdown = process.shutdown.clone();
-        Self { tenant: tenant.to_owned(), platform, sinks, shutdown, seen: Recent::new(remembered) }
+        Self {
+            tenant: tenant.to_owned(),
+            platform,
+            name: format!("{tenant}/{platform}"),
+            sinks,
+            control: process.control.clone(),
+            shutdown: process.shutdown.clone(),
+            seen: Recent::new(remembered),
+        }
+    }
+
+    /// The durable cursor: an entity of the control topic of kind `cursor`, whose id is [`Intake::name`].
+    pub(crate) fn cursor<T: DeserializeOwned>(&self) -> Option<T> {
+        let entity = self.control.get(CURSOR_KIND, self.name())?;
+        match serde_json::from_str(&entity.body) {
+            Ok(cursor) => Some(cursor),
+            Err(error) => {
+                tracing::error!(tenant = self.tenant, platform = %self.platform, %error, "the stored cursor can't be read: beginning again");
+                None
+            }
+        }
+    }
+
+    /// Keeps the cursor.
+    pub(crate) async fn keep<T: Serialize>(&self, cursor: &T) -> Result<(), PollError> {
+        let body = serde_json::to_value(cursor).expect("texts and numbers are JSON");
+        self.control.put_json(CURSOR_KIND, self.name(), &self.tenant, "connect", &body).await?;
+        Ok(())
     }
 
     /// Name of the account in outcomes, and of its cursor.
-    pub(crate) fn name(&self) -> String {
-        format!("{}/{}", self.tenant, self.platform)
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same with a cursor of its own, beside that of the poll.
+    pub(crate) fn beside(mut self, what: &str) -> Self {
+        self.name = format!("{}/{what}", self.name);
+        self
     }
 
     /// Whether this version of the ticket was taken lately.
@@ -145,6 +176,7 @@ impl Intake {
                     Ok(()) => {
                         polled.taken += 1;
                         self.count("taken");
+                        polled.missed += u64::from(self.missed(&event));
                         self.seen.insert((event.ticket_id, event.version));
                     }
                     Err(error) if error.retry() => left.push((event, content)),
@@ -161,6 +193,27 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// Waits while the account is paused; false if the process ends.
+    async fn resumed(&self) -> bool {
+        state::resumed(&self.control, &self.tenant, self.platform, &self.shutdown).await
+    }
+
+    /// Waits until this account's next page may be read. Hold it until what the page holds is taken.
+    pub(crate) async fn page(&self) -> Turn {
+        self.sinks.pages.turn(&self.tenant, 1).await
+    }
+
+    /// Whether no webhook has brought a change. Of Zendesk only: others send no webhook for what we write.
+    fn missed(&self, event: &TicketEvent) -> bool {
+        let missed =
+            || self.sinks.delivered.missed(&self.tenant, self.platform, &event.ticket_id, event.version);
+        let missed = self.platform == Platform::Zendesk && missed();
+        if missed {
+            metrics::MISSED.with_label_values(&[self.tenant.as_str()]).inc();
+        }
+        missed
     }
 
     /// Keeps what can't be used, sealed, in the dead letter.
@@ -217,7 +270,7 @@ impl Intake {
         metrics::POLLS.with_label_values(&[self.tenant.as_str(), counted]).inc();
         let outcome = Outcome {
             kind: OutcomeKind::Poll,
-            subject: self.name(),
+            subject: self.name().to_owned(),
             tenant: self.tenant.clone(),
             service: self.platform.as_str().to_owned(),
             ticket_id: None,
@@ -230,7 +283,7 @@ impl Intake {
             rate_limit: limits.limit.map(Into::into),
             rate_remaining: limits.remaining.map(Into::into),
         };
-        if let Err(error) = self.sinks.outcomes.send(&self.name(), &outcome).await {
+        if let Err(error) = self.sinks.outcomes.send(self.name(), &outcome).await {
             tracing::warn!(tenant = self.tenant, %error, "outcome of a poll not acknowledged");
         }
     }
@@ -255,7 +308,7 @@ async fn send_all(
 ) -> Vec<(TicketEvent, TicketContent, Result<(), SendError>)> {
     stream::iter(events)
         .map(|(event, content)| async move {
-            let sent = sinks.events.send(event.clone(), &content).await.map(drop);
+            let sent = sinks.polled.send(event.clone(), &content).await.map(drop);
             (event, content, sent)
         })
         .buffer_unordered(CONCURRENCY)

@@ -1,7 +1,9 @@
 //! Values read whatever their type: helpdesks give the same id as a text here and as a number there.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -90,4 +92,22 @@ pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Co
         }
     }
     deserializer.deserialize_any(Texts)
+}
+
+/// A text that is there and not empty.
+pub(crate) fn owned(text: &Option<Cow<'_, str>>) -> Option<String> {
+    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A time in ISO 8601, in milliseconds since the Unix epoch.
+pub(crate) fn time(text: Option<&str>) -> Option<i64> {
+    Some(text?.parse::<Timestamp>().ok()?.as_millisecond())
+}
+
+/// A custom field's value as text; null is nothing.
+pub(crate) fn field(value: &RawValue) -> Option<String> {
+    match serde_json::from_str::<Cow<'_, str>>(value.get()) {
+        Ok(text) => Some(text.into_owned()),
+        Err(_) => (value.get() != "null").then(|| value.get().to_owned()),
+    }
 }

@@ -17,6 +17,24 @@ pub(crate) static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
+pub(crate) static WITHHELD: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_write_back_withheld_total",
+        "Commands that were decided and not written: disabled, stopped, dry_run, ceiling",
+        &["tenant", "reason"]
+    )
+    .expect(ONCE)
+});
+
+pub(crate) static MISSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "deskstream_poll_missed_by_webhook_total",
+        "Changes of tickets that a poll has found and no webhook has brought",
+        &["tenant"]
+    )
+    .expect(ONCE)
+});
+
 pub(crate) static LATENCY: LazyLock<HistogramVec> = LazyLock::new(|| {
     register_histogram_vec!(
         histogram_opts!(

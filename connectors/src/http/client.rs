@@ -7,6 +7,7 @@ use super::gate::{NoTurn, Turn};
 use super::limits::{RateLimits, retry_after};
 use super::metrics;
 use super::options::ClientOptions;
+use super::read::error_code;
 use super::throttle::Throttle;
 use bytes::BytesMut;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -17,9 +18,6 @@ use secrecy::ExposeSecret;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
-
-/// Most characters of a service's error code that are kept; longer ones are free text.
-const MAX_CODE_CHARS: usize = 64;
 
 /// A client of one account; share it by `Arc`.
 pub struct Client {
@@ -45,7 +43,7 @@ impl Client {
         if options.base.cannot_be_a_base() || !matches!(options.base.scheme(), "http" | "https") {
             return Err(SetupError::Url { service, account: options.account });
         }
-        let mut headers = HeaderMap::new();
+        let mut headers = options.headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &options.authorization {
             let mut value = HeaderValue::from_str(authorization.expose_secret())
@@ -330,19 +328,6 @@ fn cause(error: reqwest::Error) -> Cause {
     } else {
         Cause::Lost(error)
     }
-}
-
-/// The service's error code, if its answer has one that can't be free text with personal data in it.
-fn error_code(body: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        #[serde(alias = "code")]
-        error: serde_json::Value,
-    }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let code = body.error.as_str().or_else(|| body.error.get("code")?.as_str())?;
-    let plain = code.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    (plain && code.len() <= MAX_CODE_CHARS).then(|| code.to_owned())
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod gate;
 mod limits;
 mod metrics;
 mod options;
+mod read;
 mod throttle;
 
 pub use backoff::Backoff;

@@ -1,6 +1,7 @@
 //! How a service's account is called.
 
 use super::backoff::Backoff;
+use http::HeaderMap;
 use secrecy::SecretString;
 use std::time::Duration;
 use url::Url;
@@ -25,6 +26,8 @@ pub struct ClientOptions {
     pub base: Url,
     /// Value of the `Authorization` header, if any.
     pub authorization: Option<SecretString>,
+    /// Headers of every request, besides those that say who asks and for what.
+    pub headers: HeaderMap,
     /// How long one attempt may take, from its turn to its whole answer.
     pub attempt: Duration,
     /// How long a call may take in all, waits included.
@@ -53,6 +56,7 @@ impl ClientOptions {
             account: account.into(),
             base,
             authorization: None,
+            headers: HeaderMap::new(),
             attempt: Duration::from_secs(15),
             total: Duration::from_secs(90),
             attempts: 5,

@@ -63,7 +63,17 @@ impl DeadLetterSink {
         self.sink.try_send(&record.source, &record).await
     }
 
-    /// The record of a refusal, for who writes it in a transaction of its own.
+    /// Writes a dead letter that was made before; waits as [`DeadLetterSink::send`] does.
+    pub(crate) async fn send_record(&self, record: &DeadLetter) -> Result<Ack, SendError> {
+        self.sink.send(&record.source, record).await
+    }
+
+    /// As [`DeadLetterSink::send_record`], without waiting for room.
+    pub(crate) async fn try_send_record(&self, record: &DeadLetter) -> Result<Ack, SendError> {
+        self.sink.try_send(&record.source, record).await
+    }
+
+    /// The dead letter, its payload sealed.
     pub(crate) fn record(&self, refusal: Refusal<'_>) -> Result<DeadLetter, SendError> {
         let payload_bytes = refusal.payload.map_or(0, |p| i64::try_from(p.len()).unwrap_or(i64::MAX));
         let kept = refusal.payload.filter(|p| p.len() <= MAX_PAYLOAD_BYTES);

@@ -70,14 +70,28 @@ struct Shared {
     options: ProducerOptions,
     client_config: ClientConfig,
     client: RwLock<FutureProducer>,
-    budget: Arc<Semaphore>,
-    budget_units: u32,
+}
+
+/// What may be in flight.
+struct Budget {
+    name: &'static str,
+    left: Arc<Semaphore>,
+    units: u32,
+}
+
+impl Budget {
+    fn new(name: &'static str, bytes: usize) -> Arc<Self> {
+        // A record of the largest size must fit, or it would wait for ever.
+        let units = u32::try_from(bytes.max(2 * MAX_MESSAGE_BYTES) / UNIT_BYTES).unwrap_or(u32::MAX >> 4);
+        Arc::new(Self { name, left: Arc::new(Semaphore::new(units as usize)), units })
+    }
 }
 
 /// A producer; cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
     shared: Arc<Shared>,
+    budget: Arc<Budget>,
 }
 
 /// Room in the budget, given back when dropped.
@@ -108,18 +122,14 @@ impl Producer {
             // Twice the budget: headers and keys are not counted there.
             .set("queue.buffering.max.kbytes", (options.budget_bytes / 512).to_string());
         let client = client_config.create().map_err(KafkaError::Client)?;
-        // A record of the largest size must fit, or it would wait for ever.
-        let units = options.budget_bytes.max(2 * MAX_MESSAGE_BYTES) / UNIT_BYTES;
-        let budget_units = u32::try_from(units).unwrap_or(u32::MAX >> 4);
-        Ok(Self {
-            shared: Arc::new(Shared {
-                options,
-                client_config,
-                client: RwLock::new(client),
-                budget: Arc::new(Semaphore::new(budget_units as usize)),
-                budget_units,
-            }),
-        })
+        let budget = Budget::new(options.name, options.budget_bytes);
+        Ok(Self { shared: Arc::new(Shared { options, client_config, client: RwLock::new(client) }), budget })
+    }
+
+    /// The same producer with a budget of its own, so that who can wait takes no room from who can't.
+    #[must_use]
+    pub fn with_budget(&self, name: &'static str, bytes: usize) -> Self {
+        Self { shared: Arc::clone(&self.shared), budget: Budget::new(name, bytes) }
     }
 
     /// Waits until what was handed over is acknowledged or has failed.
@@ -131,7 +141,7 @@ impl Producer {
     /// Room for a record of that size; waits for it.
     pub(super) async fn room(&self, bytes: usize) -> Room {
         let units = self.units(bytes);
-        let permit = Arc::clone(&self.shared.budget)
+        let permit = Arc::clone(&self.budget.left)
             .acquire_many_owned(units)
             .await
             .expect("the budget's semaphore is never closed");
@@ -141,18 +151,18 @@ impl Producer {
     /// Room for a record of that size, if there is some now.
     pub(super) fn try_room(&self, bytes: usize) -> Result<Room, SendError> {
         let units = self.units(bytes);
-        match Arc::clone(&self.shared.budget).try_acquire_many_owned(units) {
+        match Arc::clone(&self.budget.left).try_acquire_many_owned(units) {
             Ok(permit) => Ok(self.occupied(permit, units)),
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(SendError::Busy),
         }
     }
 
     fn units(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes / UNIT_BYTES + 1).unwrap_or(u32::MAX).min(self.shared.budget_units)
+        u32::try_from(bytes / UNIT_BYTES + 1).unwrap_or(u32::MAX).min(self.budget.units)
     }
 
     fn occupied(&self, permit: OwnedSemaphorePermit, units: u32) -> Room {
-        let name = self.shared.options.name;
+        let name = self.budget.name;
         metrics::IN_FLIGHT.with_label_values(&[name]).add(i64::from(units) * UNIT_BYTES as i64);
         Room { _permit: permit, units: i64::from(units), name }
     }

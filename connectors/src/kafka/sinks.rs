@@ -4,10 +4,19 @@ use super::dead_letter::DeadLetterSink;
 use super::events::EventSink;
 use super::producer::{Producer, ProducerOptions};
 use super::sink::{AuditSink, OutcomeSink, Sink};
+use crate::fair::Turns;
+use crate::webhook::Delivered;
 use deskstream_runtime::Process;
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// Most bytes of polled events in flight: apart from what webhooks need, which can't wait.
+const POLLED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Pages of polls in memory at the same time, over all accounts: one of a thousand tickets may take some megabytes.
+const PAGES: usize = 16;
 
 /// The sinks could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +33,12 @@ pub enum SinksError {
 pub struct Sinks {
     /// Ticket events.
     pub events: EventSink,
+    /// As `events`, for polls.
+    pub polled: EventSink,
+    /// Whose page of a poll is next.
+    pub pages: Arc<Turns>,
+    /// What webhooks have brought.
+    pub delivered: Arc<Delivered>,
     /// What outside services answered.
     pub outcomes: OutcomeSink,
     /// Who did what.
@@ -43,6 +58,9 @@ impl Sinks {
             EventSink::ready_tenant(process, tenant, by).await?;
         }
         Ok(Self {
+            polled: EventSink::with_producer(process, events.with_budget("polled", POLLED_BYTES)),
+            pages: Arc::new(Turns::new(PAGES)),
+            delivered: Arc::default(),
             events: EventSink::with_producer(process, events.clone()),
             outcomes: Sink::new(process, records.clone()),
             audit: Sink::new(process, records.clone()),

@@ -37,8 +37,8 @@ pub enum Reading {
     Event(Box<(TicketEvent, TicketContent)>),
     /// An event of a type that changes nothing we keep.
     Ignored,
-    /// The echo of our own write-back.
-    OwnUpdate,
+    /// The echo of our own write-back; with the ticket and its version since, where polls shall know of it.
+    OwnUpdate(Option<(String, i64)>),
     /// No more than the id of a ticket: what became of it is for [`Receiver::fetch`] to find out.
     Named(String),
 }

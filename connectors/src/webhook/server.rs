@@ -5,16 +5,18 @@ use super::receiver::{FetchError, Reading, Receiver, SignatureError, Unreadable}
 use super::replay::{Claim, Replays};
 use super::source::{self, Peer};
 use super::verdict::Verdict;
+use crate::fair::{Refused, Share, Shares, Turn, Turns};
 use crate::kafka::{Refusal, SendError, Sinks};
+use crate::spool::{KeepError, Kept, Spool};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Extension, Router};
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
-use deskstream_schemas::{Platform, Stage};
+use deskstream_schemas::{Platform, Stage, TicketContent, TicketEvent};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -47,8 +49,15 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// More connections than requests may be in flight: senders keep them open.
 const CONNECTIONS_PER_REQUEST: usize = 2;
 
-/// The budget is counted in these.
-const UNIT_BYTES: usize = 1024;
+/// However few requests may be in flight, whoever is refused needs a connection to hear it.
+const LEAST_CONNECTIONS: usize = 1024;
+
+/// Requests that are read and written to Kafka at the same time; the others wait for their tenant's turn. At an
+/// acknowledgement of 50 ms this is enough for 10,000 a second, and what a quiet tenant waits for is one of these.
+const AT_WORK: usize = 512;
+
+/// A turn is waited for no longer than this: with the broker's time there is still an answer within the sender's 12 s.
+const TURN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Enough for five minutes at 1,000 requests/s, in about 30 MB.
 const REPLAYS: usize = 300_000;
@@ -88,26 +97,38 @@ pub struct Webhooks {
     pub ended: JoinHandle<()>,
 }
 
-/// Binds `http.webhooks` (port 0 takes a free one) and serves until shutdown.
-pub async fn serve(process: &Process, sinks: Sinks, receivers: Receivers) -> Result<Webhooks, ServeError> {
+/// Binds `http.webhooks` (port 0 takes a free one) and serves until shutdown. With a spool, what the broker does not
+/// acknowledge goes there.
+pub async fn serve(
+    process: &Process,
+    sinks: Sinks,
+    spool: Option<Spool>,
+    receivers: Receivers,
+) -> Result<Webhooks, ServeError> {
     let address = process.config.http.webhooks;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
     let bound = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?;
     let part = process.health.part("webhooks");
     part.ready();
     let http = &process.config.http;
+    let accounts = receivers.by_tenant.len();
+    let body_budget = BODY_BUDGET_BYTES.max(2 * http.max_body.0);
     let shared = Arc::new(Shared {
         sinks,
+        spool,
         receivers,
         max_body: http.max_body.0,
         trust_forwarded_for: http.trust_forwarded_for,
-        in_flight: Semaphore::new(http.max_in_flight),
-        budget: Arc::new(Semaphore::new(BODY_BUDGET_BYTES.max(2 * http.max_body.0) / UNIT_BYTES)),
+        in_flight: Arc::new(Shares::new(http.max_in_flight, accounts)),
+        budget: Arc::new(Shares::new(body_budget, accounts)),
+        turns: Arc::new(Turns::new(AT_WORK.min(http.max_in_flight))),
         replays: Replays::new(REPLAYS),
-        broker: Broker { part, away: AtomicBool::new(false) },
+        durability: Durability { part, away: AtomicBool::new(false) },
     });
-    let router = Router::new().route("/webhooks/{platform}/{tenant}", post(receive)).with_state(shared);
-    let connections = Arc::new(Semaphore::new(http.max_in_flight * CONNECTIONS_PER_REQUEST));
+    let router =
+        Router::new().route("/webhooks/{platform}/{tenant}", post(receive).head(exists)).with_state(shared);
+    let connections =
+        Arc::new(Semaphore::new((http.max_in_flight * CONNECTIONS_PER_REQUEST).max(LEAST_CONNECTIONS)));
     tracing::info!(address = %bound, "receiving webhooks");
     let ended = tokio::spawn(accept(listener, router, connections, process.shutdown.clone()));
     Ok(Webhooks { address: bound, ended })
@@ -165,25 +186,27 @@ fn serve_connection(
 
 struct Shared {
     sinks: Sinks,
+    spool: Option<Spool>,
     receivers: Receivers,
     max_body: usize,
     trust_forwarded_for: bool,
-    in_flight: Semaphore,
-    budget: Arc<Semaphore>,
+    in_flight: Arc<Shares>,
+    budget: Arc<Shares>,
+    turns: Arc<Turns>,
     replays: Replays,
-    broker: Broker,
+    durability: Durability,
 }
 
-/// Whether the broker acknowledges, as readiness tells it.
-struct Broker {
+/// Whether events become durable, as readiness tells it. On disk is durable: then senders shall go on coming.
+struct Durability {
     part: Part,
     away: AtomicBool,
 }
 
-impl Broker {
-    fn acknowledges(&self, does: bool) {
-        if self.away.swap(!does, Ordering::Relaxed) == does {
-            if does { self.part.ready() } else { self.part.not_ready("the broker does not acknowledge") }
+impl Durability {
+    fn is(&self, there: bool, why_not: &'static str) {
+        if self.away.swap(!there, Ordering::Relaxed) == there {
+            if there { self.part.ready() } else { self.part.not_ready(why_not) }
         }
     }
 }
@@ -207,18 +230,31 @@ async fn receive(
     verdict.response(rand::random())
 }
 
+/// Whether the account is served: Intercom asks so when an endpoint is entered.
+async fn exists(
+    State(shared): State<Arc<Shared>>,
+    Path((platform, tenant)): Path<(String, String)>,
+) -> StatusCode {
+    let served = platform_named(&platform)
+        .is_some_and(|platform| shared.receivers.by_tenant.contains_key(&(platform, tenant)));
+    if served { StatusCode::OK } else { StatusCode::NOT_FOUND }
+}
+
 fn platform_named(name: &str) -> Option<Platform> {
     [Platform::Zendesk, Platform::Freshdesk, Platform::Intercom].into_iter().find(|p| p.as_str() == name)
 }
 
 impl Shared {
     async fn take(&self, tenant: &str, receiver: &dyn Receiver, request: Request<Body>) -> Verdict {
-        let Ok(_place) = self.in_flight.try_acquire() else { return Verdict::Busy };
+        let _place = match self.in_flight.take(tenant, 1) {
+            Ok(place) => place,
+            Err(refused) => return no_room(refused),
+        };
         let (parts, body) = request.into_parts();
         if !receiver.admits(source::of(&parts, self.trust_forwarded_for)) {
             return Verdict::ForeignSource;
         }
-        let (_room, body) = match self.read(body).await {
+        let (_room, body) = match self.read(tenant, body).await {
             Ok(read) => read,
             Err(verdict) => return verdict,
         };
@@ -229,58 +265,98 @@ impl Shared {
             Err(SignatureError::Wrong) => return Verdict::BadSignature,
             Err(SignatureError::Stale) => return Verdict::Stale,
         };
-        let turn = match signed {
+        let claim = match signed {
             None => None,
             Some(signed) => match self.replays.claim(signed.mac, signed.fresh_until).await {
-                Claim::First(turn) => Some(turn),
+                Claim::First(claim) => Some(claim),
                 Claim::Replay => return Verdict::Replayed,
             },
         };
+        let verdict = match self.work(tenant, receiver, &parts.headers, body, now).await {
+            Ok(verdict) | Err(verdict) => verdict,
+        };
+        // What failed for the time being may come again under the same signature.
+        if let Some(claim) = claim.filter(|_| !verdict.passes()) {
+            claim.acknowledged(now);
+        }
+        verdict
+    }
+
+    /// Makes something durable of an authentic body. An error is how to answer when that was not possible.
+    async fn work(
+        &self,
+        tenant: &str,
+        receiver: &dyn Receiver,
+        headers: &HeaderMap,
+        mut body: Bytes,
+        now: Timestamp,
+    ) -> Result<Verdict, Verdict> {
+        let mut turn = self.turn(tenant, body.len()).await?;
         let mut reading = receiver.read(&body, now.as_millisecond());
-        let mut body = body;
         if let Ok(Reading::Named(ticket)) = &reading {
+            // A slow helpdesk of one tenant holds up no other.
+            drop(turn);
             reading = match receiver.fetch(ticket, now.as_millisecond()).await {
                 Ok(read) => Ok(read),
-                Err(FetchError::Busy) => return Verdict::Busy,
-                Err(FetchError::Away) => return Verdict::HelpdeskAway,
+                Err(FetchError::Busy) => return Err(Verdict::Busy),
+                Err(FetchError::Away) => return Err(Verdict::HelpdeskAway),
                 Err(FetchError::Unreadable { why, payload }) => {
                     body = payload;
                     Err(why)
                 }
             };
+            turn = self.turn(tenant, body.len()).await?;
         }
-        let verdict = match reading {
+        let _turn = turn;
+        let why = match reading {
             Ok(Reading::Event(mapped)) => {
                 let (event, content) = *mapped;
                 let event_id = event.event_id.clone();
-                match self.sinks.events.try_send(event, &content).await {
-                    Ok(_) => self.acknowledged(),
-                    Err(error) if error.retry() => self.not_acknowledged(tenant, &error),
-                    Err(error) => {
-                        let why = Unreadable { reason: error.reason(), error: error.to_string() };
-                        let kept =
-                            self.bury(tenant, receiver, &parts.headers, &body, why, Some(event_id)).await;
-                        kept.err().unwrap_or(Verdict::Unprocessable)
+                let (platform, ticket, version) = (event.platform, event.ticket_id.clone(), event.version);
+                match self.keep(event, &content).await {
+                    Ok(kept) => {
+                        self.sinks.delivered.note(tenant, platform, &ticket, version);
+                        return Ok(self.kept(kept));
                     }
+                    Err(KeepError::Send(error)) if !error.retry() => {
+                        let why = Unreadable { reason: error.reason(), error: error.to_string() };
+                        self.bury(tenant, receiver, headers, &body, why, Some(event_id)).await?;
+                        return Ok(Verdict::Unprocessable);
+                    }
+                    Err(error) => return Err(self.not_kept(tenant, &error)),
                 }
             }
-            Ok(Reading::Ignored | Reading::Named(_)) => Verdict::Ignored,
-            Ok(Reading::OwnUpdate) => Verdict::OwnUpdate,
-            Err(why) => {
-                let verdict = if why.reason == "not-json" { Verdict::NotJson } else { Verdict::BadShape };
-                let kept = self.bury(tenant, receiver, &parts.headers, &body, why, None).await;
-                kept.err().unwrap_or(verdict)
+            Ok(Reading::Ignored | Reading::Named(_)) => return Ok(Verdict::Ignored),
+            Ok(Reading::OwnUpdate(change)) => {
+                if let Some((ticket, version)) = change {
+                    self.sinks.delivered.note(tenant, receiver.platform(), &ticket, version);
+                }
+                return Ok(Verdict::OwnUpdate);
             }
+            Err(why) => why,
         };
-        // What failed for the time being may come again under the same signature.
-        if let Some(turn) = turn.filter(|_| !matches!(verdict, Verdict::Busy | Verdict::BrokerAway)) {
-            turn.acknowledged(now);
+        let verdict = if why.reason == "not-json" { Verdict::NotJson } else { Verdict::BadShape };
+        self.bury(tenant, receiver, headers, &body, why, None).await?;
+        Ok(verdict)
+    }
+
+    async fn turn(&self, tenant: &str, cost: usize) -> Result<Turn, Verdict> {
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.turns.turn(tenant, cost)).await;
+        turn.map_err(|_| Verdict::Busy)
+    }
+
+    async fn keep(&self, event: TicketEvent, content: &TicketContent) -> Result<Kept, KeepError> {
+        match &self.spool {
+            Some(spool) => spool.event(&event, content).await,
+            None => {
+                self.sinks.events.try_send(event, content).await?;
+                Ok(Kept::Broker)
+            }
         }
-        verdict
     }
 
     /// Reads the body, with the room that it takes in memory.
-    async fn read(&self, body: Body) -> Result<(OwnedSemaphorePermit, Bytes), Verdict> {
+    async fn read(&self, tenant: &str, body: Body) -> Result<(Share, Bytes), Verdict> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.max_body {
             return Err(Verdict::TooLarge);
@@ -289,8 +365,7 @@ impl Shared {
             .size_hint()
             .upper()
             .map_or(self.max_body, |upper| usize::try_from(upper).unwrap_or(usize::MAX).min(self.max_body));
-        let units = u32::try_from(most / UNIT_BYTES + 1).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.budget).try_acquire_many_owned(units).map_err(|_| Verdict::Busy)?;
+        let room = self.budget.take(tenant, most).map_err(no_room)?;
         match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, self.max_body)).await {
             Ok(Ok(bytes)) => Ok((room, bytes)),
             Ok(Err(error)) if is_length_limit(&error) => Err(Verdict::TooLarge),
@@ -299,18 +374,27 @@ impl Shared {
         }
     }
 
-    fn acknowledged(&self) -> Verdict {
-        self.broker.acknowledges(true);
-        Verdict::Accepted
+    fn kept(&self, kept: Kept) -> Verdict {
+        self.durability.is(true, "");
+        match kept {
+            Kept::Broker => Verdict::Accepted,
+            Kept::Disk => Verdict::Spooled,
+        }
     }
 
-    fn not_acknowledged(&self, tenant: &str, error: &SendError) -> Verdict {
-        if matches!(error, SendError::Busy) {
-            return Verdict::Busy;
-        }
-        tracing::warn!(tenant, %error, "a webhook's event is not acknowledged");
-        self.broker.acknowledges(false);
-        Verdict::BrokerAway
+    fn not_kept(&self, tenant: &str, error: &KeepError) -> Verdict {
+        let (verdict, why) = match error {
+            KeepError::Send(SendError::Busy) => return Verdict::Busy,
+            KeepError::NoRoom(Refused::OverShare) => return Verdict::OverShare,
+            KeepError::NoRoom(Refused::Full) => (Verdict::SpoolFull, "the spool is full"),
+            KeepError::Spool(_) => (Verdict::SpoolFull, "the spool can't be written"),
+            KeepError::Send(_) | KeepError::Encode(_) | KeepError::Seal(_) => {
+                (Verdict::BrokerAway, "the broker does not acknowledge")
+            }
+        };
+        tracing::warn!(tenant, %error, "a webhook's event is not durable");
+        self.durability.is(false, why);
+        verdict
     }
 
     /// Keeps an authentic body that can't be used. An error is how to answer instead, since it is not kept.
@@ -345,14 +429,25 @@ impl Shared {
             attempts: 1,
             payload: Some(body),
         };
-        match self.sinks.dead_letters.try_send(refusal).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.retry() => Err(self.not_acknowledged(tenant, &error)),
-            Err(error) => {
+        let kept = match &self.spool {
+            Some(spool) => spool.letter(refusal).await.map(drop),
+            None => self.sinks.dead_letters.try_send(refusal).await.map(drop).map_err(KeepError::from),
+        };
+        match kept {
+            Ok(()) => Ok(()),
+            Err(KeepError::Send(error)) if !error.retry() => {
                 tracing::error!(tenant, %error, "a dead letter can't be written");
                 Ok(())
             }
+            Err(error) => Err(self.not_kept(tenant, &error)),
         }
+    }
+}
+
+fn no_room(refused: Refused) -> Verdict {
+    match refused {
+        Refused::Full => Verdict::Busy,
+        Refused::OverShare => Verdict::OverShare,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The part of Zendesk's REST API that we use, over [`crate::http`].
 
 use super::decode::{self, Comment};
-use super::note::{self, Written};
+use crate::helpdesk::note::{self, Written};
 use crate::http::{
     Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError, Turn,
 };
@@ -106,6 +106,9 @@ pub struct PageBody<'a> {
     /// Tickets, each read on its own: a strange one spoils no page.
     #[serde(borrow)]
     pub tickets: Vec<&'a RawValue>,
+    /// The users whom the tickets name.
+    #[serde(default, borrow)]
+    pub users: Vec<&'a RawValue>,
     /// Where the next page begins; null at the very end of some exports.
     #[serde(default)]
     pub after_cursor: Option<String>,
@@ -136,14 +139,15 @@ impl Api {
 
     /// As [`Api::new`], with deadlines of one's own.
     pub fn with_options(config: &ZendeskConfig, mut options: ClientOptions) -> Result<Self, SetupError> {
-        let token = config.api_token.expose();
-        let pair = SecretString::from(format!("{}/token:{}", config.email, token.expose_secret()));
-        let basic = format!("Basic {}", STANDARD.encode(pair.expose_secret()));
-        options.authorization = Some(SecretString::from(basic));
+        options.authorization = authorization(config);
         options.concurrency = CONCURRENCY;
         options.per_window = config.requests_per_minute.get();
         options.budgets = vec![Budget { name: UPDATES, per_window: config.updates_per_minute.get() }];
         Ok(Self { http: Client::new(options)? })
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     /// What Zendesk last said of the account's limits.
@@ -162,11 +166,11 @@ impl Api {
             id: Option<u64>,
         }
         let answer = self.http.call(&Call::get("users_me", "/api/v2/users/me")).await?;
-        let body: Body = self.body("users_me", &answer, Effect::None)?;
+        let body: Body = self.http.json("users_me", &answer, Effect::None)?;
         // Without valid credentials Zendesk answers 200 with an anonymous user without id.
         let id = body.user.id.ok_or_else(|| {
             let cause = Cause::Status { status: StatusCode::UNAUTHORIZED, code: None };
-            self.error("users_me", &answer, cause, Effect::None, Hint::Never)
+            self.http.refuse("users_me", &answer, cause, Effect::None, Hint::Never)
         })?;
         Ok(id.to_string())
     }
@@ -183,7 +187,7 @@ impl Api {
         if !answer.status.is_success() {
             return Ok(None);
         }
-        self.body::<Body>("tickets_show", &answer, Effect::None).map(|body| Some(body.ticket))
+        self.http.json::<Body>("tickets_show", &answer, Effect::None).map(|body| Some(body.ticket))
     }
 
     /// Waits until a ticket may be updated: what is read after that is fresh when the update is sent.
@@ -224,7 +228,7 @@ impl Api {
             status if !status.is_success() => Updated::Refused(status),
             _ => {
                 // It was applied, whatever the rest of the answer looks like; a cut answer leaves that open.
-                let applied: Applied = self.body("tickets_update", &answer, Effect::Unknown)?;
+                let applied: Applied = self.http.json("tickets_update", &answer, Effect::Unknown)?;
                 Updated::Applied(applied.audit.map(Audit::replaced).unwrap_or_default())
             }
         })
@@ -282,7 +286,7 @@ impl Api {
             if answer.status == StatusCode::NOT_FOUND {
                 break;
             }
-            let body: Body<'_> = self.body("comments_list", &answer, Effect::None)?;
+            let body: Body<'_> = self.http.json("comments_list", &answer, Effect::None)?;
             let private = body.comments.iter().filter(|comment| comment.is_public != Some(true));
             found.extend(private.filter_map(|comment| note::read(comment.body.as_deref()?)));
             match (body.meta.has_more, body.meta.after_cursor) {
@@ -296,8 +300,8 @@ impl Api {
     /// A page of the incremental export. A cursor that Zendesk no longer takes gives `None`.
     pub async fn export(&self, from: &Start<'_>) -> Result<Option<Page>, CallError> {
         let query = match from {
-            Start::Time(seconds) => query(&[("start_time", &seconds.to_string())]),
-            Start::Cursor(cursor) => query(&[("cursor", cursor)]),
+            Start::Time(seconds) => query(&[("start_time", &seconds.to_string()), ("include", "users")]),
+            Start::Cursor(cursor) => query(&[("cursor", cursor), ("include", "users")]),
         };
         let url = format!("/api/v2/incremental/tickets/cursor?{query}");
         let call = Call::get("tickets_export", &url);
@@ -309,30 +313,7 @@ impl Api {
 
     /// Reads an answer's body.
     pub fn page_body<'a>(&self, page: &'a Page) -> Result<PageBody<'a>, CallError> {
-        self.body("tickets_export", &page.answer, Effect::None)
-    }
-
-    fn body<'a, T: Deserialize<'a>>(
-        &self,
-        endpoint: &'static str,
-        answer: &'a Answer,
-        effect: Effect,
-    ) -> Result<T, CallError> {
-        serde_json::from_slice(&answer.body).map_err(|_| {
-            let cause = Cause::Malformed("its body is not the documented JSON");
-            self.error(endpoint, answer, cause, effect, Hint::Backoff)
-        })
-    }
-
-    fn error(
-        &self,
-        endpoint: &'static str,
-        answer: &Answer,
-        cause: Cause,
-        effect: Effect,
-        hint: Hint,
-    ) -> CallError {
-        CallError { service: SERVICE, endpoint, cause, effect, hint, attempts: answer.attempts }
+        self.http.json("tickets_export", &page.answer, Effect::None)
     }
 }
 
@@ -348,7 +329,17 @@ impl Page {
     }
 }
 
-fn query(pairs: &[(&str, &str)]) -> String {
+/// By OAuth, or by an API token; the configuration has one of them.
+fn authorization(config: &ZendeskConfig) -> Option<SecretString> {
+    if let Some(token) = &config.oauth_token {
+        return Some(SecretString::from(format!("Bearer {}", token.expose().expose_secret())));
+    }
+    let (email, token) = (config.email.as_ref()?, config.api_token.as_ref()?.expose());
+    let pair = SecretString::from(format!("{email}/token:{}", token.expose_secret()));
+    Some(SecretString::from(format!("Basic {}", STANDARD.encode(pair.expose_secret()))))
+}
+
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 

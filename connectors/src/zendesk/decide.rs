@@ -1,23 +1,14 @@
 //! What to write to a ticket: a pure function of command, ticket and policy.
 
 use super::client::{NewComment, TicketState, Update};
-use super::{map, note, tags};
-use deskstream_runtime::config::{PriorityPolicy, WriteBackConfig};
+use super::map;
+use crate::helpdesk::decision::{self, Decision};
+use crate::helpdesk::tags;
+use deskstream_runtime::config::WriteBackConfig;
 use deskstream_schemas::{Command, Priority};
 
-/// What to do about a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Write this.
-    Write(Update),
-    /// The ticket is already as it shall be, and there is no note to add.
-    Nothing,
-    /// Leave it, for this reason.
-    Leave(&'static str),
-}
-
 /// Decides. The update is tied to the state that it was decided on.
-pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Decision {
+pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Decision<Update> {
     match ticket.status.as_str() {
         "closed" => return Decision::Leave("the ticket is closed"),
         "deleted" => return Decision::Leave("the ticket is deleted"),
@@ -25,12 +16,10 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
     }
     let merged = tags::merge(&ticket.tags, &command.tag_prefix, &command.tags);
     let update = Update {
-        tags: (!tags::same(&merged, &ticket.tags)).then_some(merged),
-        priority: priority(command, ticket, policy).map(|priority| name(priority).to_owned()),
-        comment: has_note(command, policy).map(|analysis| NewComment {
-            body: note::text(&command.command_id, command.version, analysis),
-            public: false,
-        }),
+        tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
+        priority: decision::priority(command, policy, map::priority(ticket.priority.as_deref()).is_none())
+            .map(|priority| name(priority).to_owned()),
+        comment: decision::note(command, policy).map(|body| NewComment { body, public: false }),
         safe_update: None,
         updated_stamp: None,
     };
@@ -42,20 +31,6 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
         updated_stamp: Some(ticket.updated_at.clone()),
         ..update
     })
-}
-
-/// The note that the command brings, if notes are wanted.
-pub fn has_note<'a>(command: &'a Command, policy: &WriteBackConfig) -> Option<&'a str> {
-    command.note.as_deref().filter(|_| policy.note)
-}
-
-/// Only where no one has set one: a priority that is there is a human's, or a rule of theirs.
-fn priority(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Option<Priority> {
-    match policy.priority {
-        PriorityPolicy::Never => None,
-        PriorityPolicy::IfUnset if map::priority(ticket.priority.as_deref()).is_some() => None,
-        PriorityPolicy::IfUnset => command.priority,
-    }
 }
 
 fn name(priority: Priority) -> &'static str {
@@ -70,6 +45,7 @@ fn name(priority: Priority) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deskstream_runtime::config::PriorityPolicy;
     use deskstream_schemas::Platform;
 
     fn command() -> Command {
@@ -103,8 +79,10 @@ mod tests {
             enabled: true,
             dry_run: false,
             tag_prefix: "ds_".into(),
+            tags: true,
             priority: PriorityPolicy::IfUnset,
             note: true,
+            max_per_hour: None,
         }
     }
 
@@ -143,6 +121,13 @@ mod tests {
         }
         let never = WriteBackConfig { priority: PriorityPolicy::Never, ..policy() };
         assert_eq!(update(&command(), &ticket(), &never).priority, None);
+    }
+
+    #[test]
+    fn what_may_not_be_written_is_left_alone() {
+        let note_only = WriteBackConfig { tags: false, priority: PriorityPolicy::Never, ..policy() };
+        let update = update(&command(), &ticket(), &note_only);
+        assert!(update.tags.is_none() && update.priority.is_none() && update.comment.is_some());
     }
 
     #[test]

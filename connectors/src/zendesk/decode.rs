@@ -4,32 +4,12 @@
 //! type are upper case; in the REST API ids are integers and the rest is lower case. One type reads both. Text
 //! is borrowed from the body wherever it has no escapes.
 
+pub use crate::helpdesk::DecodeError;
 use crate::helpdesk::lenient::{text, texts};
 use serde::Deserialize;
 use serde::de;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// Why a body is no Zendesk event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// It is no JSON, or no UTF-8.
-    #[error("the body is not JSON")]
-    NotJson,
-    /// It is JSON of another shape.
-    #[error("the body is JSON, but no Zendesk event: {0}")]
-    BadShape(&'static str),
-}
-
-impl DecodeError {
-    /// Stable reason code.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotJson => "not-json",
-            Self::BadShape(_) => "bad-shape",
-        }
-    }
-}
 
 /// The envelope of every event.
 #[derive(Deserialize)]
@@ -97,6 +77,8 @@ pub struct Ticket<'a> {
     pub kind: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "texts")]
     pub tags: Vec<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "texts")]
+    pub collaborator_ids: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub via: Option<Via<'a>>,
     #[serde(borrow)]
@@ -110,6 +92,19 @@ pub struct Via<'a> {
     /// Such as `email`, `web_service`; older events give it as a number.
     #[serde(borrow, deserialize_with = "text")]
     pub channel: Option<Cow<'a, str>>,
+}
+
+/// A user, as an export gives it beside its tickets.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names are Zendesk's")]
+pub struct User<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub name: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub email: Option<Cow<'a, str>>,
 }
 
 /// A custom field.

@@ -10,13 +10,16 @@
 //! So a later stage drops what is repeated by two rules: an event whose *id* it has seen, and an event of origin
 //! `POLL` whose ticket it has already seen in that *version* or a later one.
 
-use super::decode::{self, Change, DecodeError, Envelope, Ticket};
+use super::decode::{self, Change, DecodeError, Envelope, Ticket, User};
+use crate::helpdesk::lenient::{self, owned, time};
+use crate::helpdesk::{mail, note, people};
 use crate::kafka::{event_id, unsealed};
 use crate::webhook::Reading;
-use deskstream_schemas::{EventKind, Origin, Platform, Priority, TicketContent, TicketEvent, TicketStatus};
-use jiff::Timestamp;
+use deskstream_schemas::{
+    EventKind, Origin, PersonRole, Platform, Priority, TicketContent, TicketEvent, TicketStatus,
+};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Who we are at the helpdesk: what tells our own updates from others'.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +33,10 @@ pub struct Own<'a> {
 /// Ids longer than this are not Zendesk's.
 const MAX_ID_BYTES: usize = 64;
 
-/// Ticket event types that change what we keep, without their common prefix `zen:event-type:ticket.`.
+/// How the types of a ticket's events begin.
+const EVENT_TYPE: &str = "zen:event-type:ticket.";
+
+/// Ticket event types that change what we keep, without [`EVENT_TYPE`].
 const UPDATES: [&str; 19] = [
     "agent_assignment_changed",
     "brand_changed",
@@ -53,10 +59,16 @@ const UPDATES: [&str; 19] = [
     "undeleted",
 ];
 
+/// The types of events that a webhook of ours has to send.
+pub(super) fn subscriptions() -> Vec<String> {
+    let types = std::iter::once("created").chain(UPDATES);
+    types.map(|what| format!("{EVENT_TYPE}{what}")).collect()
+}
+
 /// Maps a webhook's body.
 pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Result<Reading, DecodeError> {
     let envelope = decode::envelope(body)?;
-    let Some(what) = envelope.kind.strip_prefix("zen:event-type:ticket.") else {
+    let Some(what) = envelope.kind.strip_prefix(EVENT_TYPE) else {
         return Ok(Reading::Ignored);
     };
     let kind = match what {
@@ -67,14 +79,15 @@ pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Res
     let detail = envelope.detail.ok_or(DecodeError::BadShape("it has no detail"))?;
     let ticket = decode::ticket(detail)?;
     let change = decode::change(envelope.event);
-    if is_own(what, &ticket, &change, own) {
-        return Ok(Reading::OwnUpdate);
-    }
+    let own_update = is_own(what, &ticket, &change, own);
     let ticket_id = ticket_id(&envelope, &ticket)?;
     let occurred_at = time(envelope.time.as_deref())
         .or_else(|| time(ticket.updated_at.as_deref()))
         .ok_or(DecodeError::BadShape("it has no time"))?;
     let version = time(ticket.updated_at.as_deref()).unwrap_or(occurred_at);
+    if own_update {
+        return Ok(Reading::OwnUpdate(Some((ticket_id, version))));
+    }
     let id = match envelope.id.as_deref() {
         Some(id) if is_id(id) => id.to_owned(),
         _ => event_id(tenant, Platform::Zendesk, &ticket_id, version),
@@ -90,8 +103,12 @@ pub fn webhook(tenant: &str, body: &[u8], received_at: i64, own: Own<'_>) -> Res
     let author = comment.and_then(|comment| comment.author.as_ref());
     let mut content = content(&ticket);
     if let Some(body) = comment.and_then(|comment| comment.body.as_deref()) {
-        body.clone_into(&mut content.body);
+        mail::new_text(body).clone_into(&mut content.body);
         content.author_is_agent = author.and_then(|author| author.is_staff).unwrap_or(false);
+    }
+    if let Some(author) = author {
+        let role = if author.is_staff == Some(true) { PersonRole::Agent } else { PersonRole::Requester };
+        people::add(&mut content.people, role, author.name.as_deref(), None);
     }
     if let Some(author) = author
         && author.id == ticket.requester_id
@@ -168,6 +185,34 @@ fn content(ticket: &Ticket<'_>) -> TicketContent {
         external_id: owned(&ticket.external_id),
         author_is_agent,
         fields: fields(ticket),
+        ..TicketContent::default()
+    }
+}
+
+/// Users by id.
+pub type Users<'a> = HashMap<Cow<'a, str>, User<'a>>;
+
+/// Names who takes part in a ticket of an export, which itself has ids only.
+pub fn name_people(ticket: &Ticket<'_>, users: &Users<'_>, content: &mut TicketContent) {
+    let of = |id: &Option<Cow<'_, str>>| users.get(id.as_deref()?);
+    if let Some(requester) = of(&ticket.requester_id) {
+        content.requester_name = owned(&requester.name);
+        content.requester_email = owned(&requester.email);
+    }
+    let roles = [
+        (&ticket.requester_id, PersonRole::Requester),
+        (&ticket.submitter_id, PersonRole::Agent),
+        (&ticket.assignee_id, PersonRole::Agent),
+    ];
+    // Who asks is usually who submits.
+    let named = roles.iter().enumerate().filter(|(at, (id, _))| *at != 1 || **id != ticket.requester_id);
+    for (_, (id, role)) in named {
+        if let Some(user) = of(id) {
+            people::add(&mut content.people, *role, user.name.as_deref(), user.email.as_deref());
+        }
+    }
+    for user in ticket.collaborator_ids.iter().filter_map(|id| users.get(id.as_ref())) {
+        people::add(&mut content.people, PersonRole::Cc, user.name.as_deref(), user.email.as_deref());
     }
 }
 
@@ -178,14 +223,11 @@ fn fields(ticket: &Ticket<'_>) -> BTreeMap<String, String> {
         ("custom_status", &ticket.custom_status),
     ];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), owned(value)?)));
-    let custom = ticket.custom_fields.iter().flatten().filter_map(|field| {
-        let id = field.id.as_deref()?;
-        let value = match serde_json::from_str::<Cow<'_, str>>(field.value?.get()) {
-            Ok(text) => text.into_owned(),
-            Err(_) => field.value?.get().to_owned(),
-        };
-        (value != "null").then(|| (id.to_owned(), value))
-    });
+    let custom = ticket
+        .custom_fields
+        .iter()
+        .flatten()
+        .filter_map(|field| Some((field.id.as_deref()?.to_owned(), lenient::field(field.value?)?)));
     own.chain(custom).collect()
 }
 
@@ -206,7 +248,7 @@ fn is_own(what: &str, ticket: &Ticket<'_>, change: &Change<'_>, own: Own<'_>) ->
         }
         "priority_changed" => by_us,
         "comment_added" => change.comment.as_ref().is_some_and(|comment| {
-            comment.is_public == Some(false) && comment.body.as_deref().is_some_and(super::note::is_ours)
+            comment.is_public == Some(false) && comment.body.as_deref().is_some_and(note::is_ours)
         }),
         _ => false,
     }
@@ -219,17 +261,9 @@ fn ticket_id(envelope: &Envelope<'_>, ticket: &Ticket<'_>) -> Result<String, Dec
 }
 
 /// Ids become parts of keys and URLs: only what can't be mistaken for a separator there.
-fn is_id(id: &str) -> bool {
+pub(super) fn is_id(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !id.is_empty() && id.len() <= MAX_ID_BYTES && id.bytes().all(plain)
-}
-
-fn owned(text: &Option<Cow<'_, str>>) -> Option<String> {
-    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn time(text: Option<&str>) -> Option<i64> {
-    Some(text?.parse::<Timestamp>().ok()?.as_millisecond())
 }
 
 fn status(text: Option<&str>) -> TicketStatus {

@@ -8,15 +8,14 @@
 //! | `receive` | the account at the webhook server |
 //! | `client` | the part of the REST API that we use |
 //! | `poll` | incremental export with a durable cursor |
+//! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
-//! | `write_back` | when and how often it is written |
+//! | `write_back` | one round of a write-back |
+//! | `webhooks` | registers webhooks, changes their secrets, deletes them |
 //!
 //! What other helpdesks need, too, is in [`crate::helpdesk`].
-//!
-//! Each tenant has tasks, a consumer group, rate limits and a circuit breaker of its own, so that a slow or
-//! broken account holds up no other. Two processes may serve the same tenant: commands are shared out by
-//! partition, and what both polls find has the same ids.
 
+mod backfill;
 pub mod client;
 pub mod decide;
 pub mod decode;
@@ -24,152 +23,107 @@ pub mod map;
 mod poll;
 mod receive;
 pub mod verify;
+mod webhooks;
 mod write_back;
 
-pub use crate::helpdesk::intake::{PollError, Polled};
-pub use crate::helpdesk::{note, tags};
+pub use crate::helpdesk::{PollError, Polled};
 pub use poll::Poller;
 pub use receive::ZendeskReceiver;
-pub use write_back::WriteBack;
+pub use write_back::Desk;
 
-use crate::http::{Backoff, SetupError};
-use crate::kafka::{Feed, FeedError, FeedOptions, Sinks};
-use crate::webhook::Receivers;
+use crate::helpdesk::{Account, Admin, Backfill, BackfillOptions, Poll, StartError, Webhooks, WriteBack};
+use crate::http::CallError;
+use crate::kafka::Sinks;
+use crate::webhook::Receiver;
+use backfill::ZendeskBackfill;
 use client::Api;
 use deskstream_runtime::Process;
-use deskstream_runtime::config::ZendeskConfig;
-use deskstream_schemas::Command;
-use serde::{Deserialize, Serialize};
+use deskstream_runtime::config::{TenantConfig, ZendeskConfig};
+use deskstream_schemas::Platform;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
-
-/// Kind of the control entities that say who we are at a helpdesk; their id is `tenant/zendesk`.
-const OWN_USER_KIND: &str = "helpdesk-user";
-
-const WHO_AM_I: Backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) };
 
 /// Write-backs of one tenant at the same time. Each takes three round trips (read, update, outcome), about a second
 /// at Zendesk: the limits of the account are the tighter bound.
 const CONCURRENCY: usize = 64;
 
-/// Body of a [`OWN_USER_KIND`] entity.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct OwnUser {
-    user_id: String,
+/// The tenant's account, if it has one.
+pub fn account(tenant: &str, config: &TenantConfig) -> Option<Box<dyn Account>> {
+    let config = config.zendesk.clone()?;
+    Some(Box::new(Zendesk { tenant: tenant.to_owned(), config }))
 }
 
-/// The connector could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The account's secret can't be used.
-    #[error("tenants.{tenant}.zendesk.webhook_secret can't be used")]
-    Secret {
-        /// The tenant.
-        tenant: String,
-        /// Why.
-        #[source]
-        source: verify::PublicSecret,
-    },
-    /// The account's HTTP client can't be made.
-    #[error(transparent)]
-    Http(#[from] SetupError),
-    /// Commands can't be consumed.
-    #[error(transparent)]
-    Feed(#[from] FeedError),
+struct Zendesk {
+    tenant: String,
+    config: ZendeskConfig,
 }
 
-/// The accounts that webhooks are taken for: every tenant with a Zendesk account.
-pub fn receivers(process: &Process, receivers: &mut Receivers) -> Result<(), StartError> {
-    for (tenant, config) in accounts(process) {
-        let receiver = ZendeskReceiver::new(process, tenant, config)
-            .map_err(|source| StartError::Secret { tenant: tenant.to_owned(), source })?;
-        receivers.add(tenant, Arc::new(receiver));
-    }
-    Ok(())
-}
-
-/// Starts poll and write-back of every tenant with a Zendesk account, as tasks of `tasks` that end after
-/// shutdown.
-pub fn spawn(process: &Process, sinks: &Sinks, tasks: &TaskTracker) -> Result<(), StartError> {
-    for (tenant, config) in accounts(process) {
-        spawn_account(process, sinks, tasks, tenant, config)?;
-    }
-    Ok(())
-}
-
-fn spawn_account(
-    process: &Process,
-    sinks: &Sinks,
-    tasks: &TaskTracker,
-    tenant: &str,
-    config: &ZendeskConfig,
-) -> Result<(), StartError> {
-    let api = Arc::new(Api::new(tenant, config)?);
-    let group = format!("{}.write-back.{tenant}", process.config.pipeline.group);
-    let options = FeedOptions {
-        concurrency: CONCURRENCY,
-        ..FeedOptions::new(leak(format!("write-back-{tenant}")), group)
-    };
-    let feed = Feed::<Command>::new(process, options.of_tenant(tenant), sinks.dead_letters.clone())?;
-    let writer = Arc::new(WriteBack::new(process, sinks, tenant, Arc::clone(&api)));
-    tasks.spawn(feed.run(move |received| {
-        let writer = Arc::clone(&writer);
-        async move { writer.handle(received).await }
-    }));
-
-    if let Some(interval) = config.poll {
-        // A client of its own: an export that has to wait must not hold up write-backs.
-        let exports = Arc::new(Api::new(tenant, config)?);
-        let poller = Poller::new(process, sinks.clone(), tenant, exports);
-        tasks.spawn(poller.run(interval));
-    }
-    tasks.spawn(learn_own_user(process.clone(), tenant.to_owned(), api));
-    Ok(())
-}
-
-fn accounts(process: &Process) -> impl Iterator<Item = (&str, &ZendeskConfig)> {
-    let tenants = process.config.tenants.iter();
-    tenants.filter_map(|(tenant, config)| Some((tenant.as_str(), config.zendesk.as_ref()?)))
-}
-
-fn account_id(tenant: &str) -> String {
-    format!("{tenant}/zendesk")
-}
-
-/// Names in readiness and metrics live as long as the process: there is a fixed few for each tenant.
-fn leak(name: String) -> &'static str {
-    Box::leak(name.into_boxed_str())
-}
-
-/// Finds out who we are at the helpdesk, so that every process can tell our own updates from others'.
-async fn learn_own_user(process: Process, tenant: String, api: Arc<Api>) {
-    for wait in WHO_AM_I.waits() {
-        let learned = match api.me().await {
-            Ok(user_id) => remember_own_user(&process, &tenant, user_id).await.map_err(|e| e.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        let Err(error) = learned else { return };
-        tracing::warn!(tenant, error, "can't find out our own user at Zendesk, trying again");
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = process.shutdown.cancelled() => return,
-        }
+impl Zendesk {
+    fn api(&self) -> Result<Arc<Api>, StartError> {
+        Ok(Arc::new(Api::new(&self.tenant, &self.config)?))
     }
 }
 
-async fn remember_own_user(
-    process: &Process,
-    tenant: &str,
-    user_id: String,
-) -> Result<(), deskstream_runtime::control::ControlError> {
-    let (id, own) = (account_id(tenant), OwnUser { user_id });
-    let known = process.control.get(OWN_USER_KIND, &id);
-    if known
-        .is_some_and(|entity| serde_json::from_str::<OwnUser>(&entity.body).is_ok_and(|known| known == own))
-    {
-        return Ok(());
+impl Account for Zendesk {
+    fn platform(&self) -> Platform {
+        Platform::Zendesk
     }
-    let body = serde_json::to_value(&own).expect("a text is JSON");
-    process.control.put_json(OWN_USER_KIND, &id, tenant, "connect", &body).await
+
+    fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    fn settings(&self) -> &'static str {
+        "url, email and api_token, or oauth_token"
+    }
+
+    fn receiver(&self, process: &Process) -> Result<Arc<dyn Receiver>, StartError> {
+        let receiver = ZendeskReceiver::new(process, &self.tenant, &self.config);
+        Ok(Arc::new(receiver.map_err(|source| StartError::Secret {
+            field: format!("tenants.{}.zendesk.webhook_secret", self.tenant),
+            source: Box::new(source),
+        })?))
+    }
+
+    fn poll_interval(&self) -> Option<Duration> {
+        self.config.poll
+    }
+
+    fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError> {
+        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.api()?)))
+    }
+
+    fn backfill(
+        &self,
+        process: &Process,
+        sinks: &Sinks,
+        options: BackfillOptions,
+    ) -> Result<Option<Box<dyn Backfill>>, StartError> {
+        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.api()?).for_backfill();
+        Ok(Some(Box::new(ZendeskBackfill::new(poller, options))))
+    }
+
+    fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError> {
+        Ok(Arc::new(Desk::new(self.api()?)))
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENCY
+    }
+
+    fn admin(&self) -> Result<Arc<dyn Admin>, StartError> {
+        Ok(self.api()?)
+    }
+}
+
+impl Admin for Api {
+    fn me(&self) -> BoxFuture<'_, Result<String, CallError>> {
+        Api::me(self).boxed()
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
 }

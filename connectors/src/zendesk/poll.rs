@@ -4,7 +4,7 @@
 //! `{"cursor": …, "start_time": s, "reached_at": ms}`). It advances only after every ticket of its page is acknowledged, so a crash
 //! repeats a page and loses none; the event ids are derived, so a repeated page repeats no id (see [`super::map`]).
 //!
-//! The first poll begins an hour back: older tickets are a matter for `deskstream import`. Zendesk wants a
+//! The first poll begins an hour back: older tickets are a matter for `deskstream backfill`. Zendesk wants a
 //! start at least a minute in the past and leaves the last minute out, so a poll is a minute behind by nature.
 //! A cursor that Zendesk no longer takes is replaced by the time at which it was last good.
 //!
@@ -13,22 +13,22 @@
 //!
 //! Each poll is told as an [`Outcome`] of kind `POLL` with the account's rate limit and what is left of it.
 
-use super::client::{self, Api, Page, Start};
-use super::decode::DecodeError;
-use super::map;
-use crate::helpdesk::intake::{self, Intake, PollError, Polled, Round};
+use super::client::{self, Api, Page, PageBody, Start};
+use super::decode::User;
+use super::map::{self, Users};
+use crate::helpdesk::intake::Intake;
+use crate::helpdesk::{DecodeError, Poll, PollError, Polled};
 use crate::http::RateLimits;
 use crate::kafka::Sinks;
 use deskstream_runtime::Process;
-use deskstream_runtime::control::Control;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Origin, Platform, TicketContent, TicketEvent};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
-
-const CURSOR_KIND: &str = "cursor";
 
 /// How far back the first poll looks.
 const FIRST_LOOK_BACK_S: i64 = 60 * 60;
@@ -59,10 +59,10 @@ struct Cursor {
 /// Polls one tenant.
 pub struct Poller {
     tenant: String,
-    api: Arc<Api>,
-    control: Control,
-    intake: Intake,
+    pub(super) api: Arc<Api>,
+    pub(super) intake: Intake,
     page_spacing: Duration,
+    origin: Origin,
 }
 
 impl Poller {
@@ -71,10 +71,18 @@ impl Poller {
         Self {
             tenant: tenant.to_owned(),
             api,
-            control: process.control.clone(),
             intake: Intake::new(process, sinks, tenant, Platform::Zendesk, REMEMBERED),
             page_spacing: PAGE_SPACING,
+            origin: Origin::Poll,
         }
+    }
+
+    /// Reads the past, with a cursor of its own.
+    #[must_use]
+    pub fn for_backfill(mut self) -> Self {
+        self.origin = Origin::Backfill;
+        self.intake = self.intake.beside("backfill");
+        self
     }
 
     /// Waits this long between the pages of one poll.
@@ -84,17 +92,13 @@ impl Poller {
         self
     }
 
-    /// Polls every `interval` until shutdown.
-    pub async fn run(self, interval: Duration) {
-        intake::every(interval, self).await;
-    }
-
     /// Reads the export from the cursor to its present end.
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
         loop {
+            let turn = self.intake.page().await;
             let now = now_ms();
-            let mut at = self.cursor().unwrap_or_else(|| Cursor {
+            let mut at = self.intake.cursor().unwrap_or_else(|| Cursor {
                 cursor: None,
                 start_time: now / 1000 - FIRST_LOOK_BACK_S,
                 reached_at: now,
@@ -109,12 +113,11 @@ impl Poller {
             };
             polled.requests += page.attempts();
             let body = self.api.page_body(&page)?;
-            self.take(&body.tickets, &mut polled).await?;
+            self.take(&body, &mut polled).await?;
             let moved = body.after_cursor.is_some();
             at.cursor = body.after_cursor.or(at.cursor);
             at.reached_at = now;
-            let entity = serde_json::to_value(&at).expect("texts and numbers are JSON");
-            self.control.put_json(CURSOR_KIND, &self.intake.name(), &self.tenant, "connect", &entity).await?;
+            self.intake.keep(&at).await?;
             if !moved && !body.end_of_stream {
                 // Neither an end nor a way on: ask again from the same place next time.
                 tracing::warn!(tenant = self.tenant, "the export gave no cursor and no end");
@@ -124,6 +127,7 @@ impl Poller {
                 break;
             }
             let spacing = self.spacing(&page);
+            drop((turn, page));
             self.intake.wait(spacing).await?;
         }
         self.intake.reached_the_end();
@@ -139,28 +143,22 @@ impl Poller {
         Ok(page.expect("an export from a time is an answer or an error"))
     }
 
-    fn spacing(&self, page: &Page) -> Duration {
+    pub(super) fn spacing(&self, page: &Page) -> Duration {
         let told = page.limits().endpoint.and_then(|endpoint| endpoint.limit).filter(|limit| *limit > 0);
         told.map_or(self.page_spacing, |limit| (Duration::from_secs(60) / limit).min(self.page_spacing))
     }
 
-    fn cursor(&self) -> Option<Cursor> {
-        let entity = self.control.get(CURSOR_KIND, &self.intake.name())?;
-        match serde_json::from_str(&entity.body) {
-            Ok(cursor) => Some(cursor),
-            Err(error) => {
-                tracing::error!(tenant = self.tenant, %error, "the stored cursor can't be read: beginning again");
-                None
-            }
-        }
-    }
-
-    /// Writes a page's tickets; returns when all are acknowledged.
-    async fn take(&mut self, tickets: &[&RawValue], polled: &mut Polled) -> Result<(), PollError> {
+    /// Writes a page's tickets; returns, when all are acknowledged, the time of the latest change.
+    pub(super) async fn take(
+        &mut self,
+        page: &PageBody<'_>,
+        polled: &mut Polled,
+    ) -> Result<Option<i64>, PollError> {
         let received_at = now_ms();
-        let mut events = Vec::with_capacity(tickets.len());
-        for raw in tickets {
-            match read(&self.tenant, raw, received_at) {
+        let users = users(&page.users);
+        let mut events = Vec::with_capacity(page.tickets.len());
+        for raw in &page.tickets {
+            match read(&self.tenant, raw, &users, self.origin, received_at) {
                 Ok(Some((event, content))) => {
                     if self.intake.knows(&event.ticket_id, event.version) {
                         self.intake.repeated(polled);
@@ -174,13 +172,15 @@ impl Poller {
                 }
             }
         }
-        self.intake.take(events, polled).await
+        let latest = events.iter().map(|(event, _)| event.version).max();
+        self.intake.take(events, polled).await?;
+        Ok(latest)
     }
 }
 
-impl Round for Poller {
-    async fn round(&mut self) -> Result<Polled, PollError> {
-        self.poll().await
+impl Poll for Poller {
+    fn round(&mut self) -> BoxFuture<'_, Result<Polled, PollError>> {
+        self.poll().boxed()
     }
 
     fn intake(&self) -> &Intake {
@@ -192,10 +192,23 @@ impl Round for Poller {
     }
 }
 
+/// The users that a page names; one that can't be read names no one.
+fn users<'a>(listed: &[&'a RawValue]) -> Users<'a> {
+    let read = listed.iter().filter_map(|raw| serde_json::from_str::<User<'_>>(raw.get()).ok());
+    read.filter_map(|user| Some((user.id.clone()?, user))).collect()
+}
+
 fn read(
     tenant: &str,
     raw: &RawValue,
+    users: &Users<'_>,
+    origin: Origin,
     received_at: i64,
 ) -> Result<Option<(TicketEvent, TicketContent)>, DecodeError> {
-    map::rest(tenant, &client::read_ticket(raw)?, Origin::Poll, received_at)
+    let ticket = client::read_ticket(raw)?;
+    let mapped = map::rest(tenant, &ticket, origin, received_at)?;
+    Ok(mapped.map(|(event, mut content)| {
+        map::name_people(&ticket, users, &mut content);
+        (event, content)
+    }))
 }

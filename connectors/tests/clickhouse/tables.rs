@@ -151,7 +151,7 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         ("v_window_1d", 1),
         ("v_window_1h", 1),
         ("alerts", 2),
-        ("audit", 1),
+        ("audit_trail", 1),
         ("outcomes", 2),
         ("dead_letters", 1),
     ] {
@@ -180,7 +180,7 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
     let expected =
         ("acme".to_owned(), "sink".to_owned(), "not-framed".to_owned(), "tables.outcomes/0/1".to_owned());
     assert_eq!(letter.await.unwrap(), expected);
-    let chained = one("SELECT sequence, hash FROM audit").fetch_one::<(u64, String)>().await.unwrap();
+    let chained = one("SELECT sequence, hash FROM audit_trail").fetch_one::<(u64, String)>().await.unwrap();
     assert_eq!(chained, (1, "ab".repeat(32)));
     let head = one("SELECT sequence, signature FROM audit_heads FINAL").fetch_one::<(u64, String)>().await;
     assert_eq!(head.unwrap(), (2, "cd".repeat(64)), "the last of the hour");

@@ -3,6 +3,7 @@
 use super::support::{FRESH, World};
 use deskstream_connectors::freshdesk::client::Api;
 use deskstream_connectors::freshdesk::{PollError, Polled, Poller};
+use deskstream_connectors::helpdesk;
 use deskstream_samples::faults::{Fault, Rule};
 use deskstream_samples::freshdesk::{Limits, Options};
 use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, TicketEvent};
@@ -154,7 +155,7 @@ async fn refused_credentials_name_the_account() {
 async fn each_poll_tells_its_outcome() {
     let world = World::with_freshdesk(Options::default(), &[]).await;
     world.fresh_ticket(&[]);
-    world.tasks.spawn(poller(&world).run(Duration::from_secs(3600)));
+    world.tasks.spawn(helpdesk::every(Duration::from_secs(3600), Box::new(poller(&world))));
     let outcomes: Vec<Outcome> = world.records(1).await;
     let outcome = &outcomes[0];
     assert_eq!(

@@ -1,8 +1,9 @@
 //! Write-backs against a Freshdesk that can't be written conditionally, throttles and forgets to answer.
 
 use super::support::{FRESH, World, counted, eventually};
-use deskstream_connectors::freshdesk::WriteBack;
+use deskstream_connectors::freshdesk::Desk;
 use deskstream_connectors::freshdesk::client::Api;
+use deskstream_connectors::helpdesk::Writer;
 use deskstream_connectors::kafka::{Producer, ProducerOptions, Received, Sink};
 use deskstream_samples::faults::{Fault, Rule};
 use deskstream_samples::zendesk::{AgentEdit, Priority, TagEdit, TicketUpdate};
@@ -108,7 +109,8 @@ async fn the_echo_of_our_own_write_adds_no_note() {
     let world = World::new().await;
     let config = world.process.config.tenants[FRESH].freshdesk.as_ref().unwrap();
     let api = Arc::new(Api::new(FRESH, config).unwrap());
-    let writer = WriteBack::new(&world.process, &world.sinks, FRESH, api, config.unset_priority);
+    let desk = Arc::new(Desk::new(api, config.unset_priority));
+    let writer = Writer::new(&world.process, &world.sinks, FRESH, Platform::Freshdesk, desk);
     let ticket = world.fresh_ticket(&["vip"]);
     let first = command(&world, ticket, 1);
     let echo = Command { command_id: "echo".into(), version: 2, priority: None, ..first.clone() };

@@ -1,12 +1,13 @@
 //! A Kafka and a registry for all tests of this binary, and a connector process of its own for each.
 
 use deskstream_connectors::kafka::Sinks;
-use deskstream_connectors::webhook::{self, Receivers};
-use deskstream_connectors::{freshdesk, zendesk};
+use deskstream_connectors::spool::Spool;
+use deskstream_connectors::{helpdesk, webhook};
 use deskstream_embedded::{Kafka, KafkaOptions, Registry, RegistryOptions};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{self, Config};
 use deskstream_samples::freshdesk::{self as sample, Freshdesk};
+use deskstream_samples::intercom::{self as chat, Intercom};
 use deskstream_samples::zendesk::{Limits, NewTicket, Options, Zendesk};
 use deskstream_schemas::{
     Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent,
@@ -25,6 +26,8 @@ use tokio_util::task::TaskTracker;
 pub const TENANT: &str = "acme";
 /// The tenant with the sample Freshdesk.
 pub const FRESH: &str = "fresh";
+/// The tenant with the sample Intercom.
+pub const CHAT: &str = "chat";
 pub const SECRET: &str = "a-webhook-secret-of-the-tests";
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -75,14 +78,17 @@ pub fn ample() -> Limits {
     Limits { exports_per_minute: None, updates_per_ticket: None, ..Limits::raised(100_000, 100_000) }
 }
 
-/// A connector process with a sample Zendesk as the account of [`TENANT`], and a sample Freshdesk as that of [`FRESH`].
+/// A connector process with a sample Zendesk as the account of [`TENANT`], a sample Freshdesk as that of [`FRESH`], and a
+/// sample Intercom as that of [`CHAT`].
 pub struct World {
     pub process: Process,
     pub sinks: Sinks,
     pub zendesk: Arc<Zendesk>,
     pub freshdesk: Arc<Freshdesk>,
+    pub intercom: Arc<Intercom>,
     pub tasks: TaskTracker,
     pub backbone: Backbone,
+    pub spool: std::sync::Mutex<Option<Spool>>,
     overrides: Vec<(String, String)>,
     secrets: Arc<TempDir>,
 }
@@ -114,28 +120,32 @@ impl World {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let zendesk = Arc::new(Zendesk::start(options).await.unwrap());
         let freshdesk = Arc::new(Freshdesk::start(fresh).await.unwrap());
+        let intercom = Intercom::start(chat::Options::default()).await.unwrap();
+        intercom.define_attribute("Urgency");
         let prefix = format!("t{}.", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut all = vec![("kafka.topic_prefix".to_owned(), prefix)];
         all.extend(overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Self::start(backbone, (zendesk, freshdesk), all, Arc::new(TempDir::new().unwrap())).await
+        let samples = (zendesk, freshdesk, Arc::new(intercom));
+        Self::start(backbone, samples, all, Arc::new(TempDir::new().unwrap())).await
     }
 
     async fn start(
         backbone: Backbone,
-        (zendesk, freshdesk): (Arc<Zendesk>, Arc<Freshdesk>),
+        (zendesk, freshdesk, intercom): (Arc<Zendesk>, Arc<Freshdesk>, Arc<Intercom>),
         overrides: Vec<(String, String)>,
         secrets: Arc<TempDir>,
     ) -> Self {
-        let config = configuration(&backbone, (&zendesk, &freshdesk), &overrides, &secrets);
+        let config = configuration(&backbone, (&zendesk, &freshdesk, &intercom), &overrides, &secrets);
         let process = Process::start(Arc::new(config), CancellationToken::new()).await.unwrap();
         let sinks = Sinks::start(&process, "test").await.unwrap();
-        Self { process, sinks, zendesk, freshdesk, tasks: TaskTracker::new(), backbone, overrides, secrets }
+        let (tasks, spool) = (TaskTracker::new(), std::sync::Mutex::default());
+        Self { process, sinks, zendesk, freshdesk, intercom, tasks, backbone, spool, overrides, secrets }
     }
 
     /// Ends the process, as an orderly stop would, and starts another in its place.
     pub async fn restarted(self) -> Self {
         self.stop().await;
-        let samples = (Arc::clone(&self.zendesk), Arc::clone(&self.freshdesk));
+        let samples = (Arc::clone(&self.zendesk), Arc::clone(&self.freshdesk), Arc::clone(&self.intercom));
         Self::start(self.backbone.clone(), samples, self.overrides.clone(), Arc::clone(&self.secrets)).await
     }
 
@@ -146,20 +156,38 @@ impl World {
     }
 
     pub async fn serve(&self) -> SocketAddr {
-        let mut receivers = Receivers::default();
-        zendesk::receivers(&self.process, &mut receivers).unwrap();
-        freshdesk::receivers(&self.process, &mut receivers).unwrap();
-        let served = webhook::serve(&self.process, self.sinks.clone(), receivers).await.unwrap();
+        let receivers =
+            helpdesk::receivers(&self.process, &helpdesk::accounts(&self.process.config)).unwrap();
+        let spool = Spool::start(&self.process, &self.sinks, &self.tasks).await.unwrap();
+        self.spool.lock().unwrap().clone_from(&spool);
+        let served = webhook::serve(&self.process, self.sinks.clone(), spool, receivers).await.unwrap();
         self.tasks.spawn(async move { served.ended.await.unwrap() });
         served.address
     }
 
+    /// The spool of the server that was started last.
+    pub fn spool(&self) -> Spool {
+        self.spool.lock().unwrap().clone().unwrap()
+    }
+
     pub fn connect(&self) {
-        zendesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
+        self.connect_to(Platform::Zendesk);
     }
 
     pub fn connect_freshdesk(&self) {
-        freshdesk::spawn(&self.process, &self.sinks, &self.tasks).unwrap();
+        self.connect_to(Platform::Freshdesk);
+    }
+
+    pub fn connect_intercom(&self) {
+        self.connect_to(Platform::Intercom);
+    }
+
+    pub fn connect_to(&self, platform: Platform) {
+        for account in helpdesk::accounts(&self.process.config) {
+            if account.platform() == platform {
+                helpdesk::spawn(&self.process, &self.sinks, &self.tasks, account.as_ref()).unwrap();
+            }
+        }
     }
 
     /// The first `count` records of a topic, in the order of their partitions.
@@ -237,6 +265,17 @@ impl World {
         })
     }
 
+    /// Begins a conversation with the sample Intercom.
+    pub fn chat(&self, tags: &[&str]) -> u64 {
+        self.intercom.create_conversation(chat::NewConversation {
+            body: "<p>Please refund <b>one</b> of the two payments.</p>".into(),
+            contact_name: "Sam Sample".into(),
+            contact_email: "sam@customer.example".into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..chat::NewConversation::default()
+        })
+    }
+
     pub fn tags(&self, ticket: u64) -> Vec<String> {
         self.zendesk.ticket(ticket).unwrap().tags.into_iter().collect()
     }
@@ -250,7 +289,7 @@ impl Drop for World {
 
 fn configuration(
     backbone: &Backbone,
-    (zendesk, freshdesk): (&Zendesk, &Freshdesk),
+    (zendesk, freshdesk, intercom): (&Zendesk, &Freshdesk, &Intercom),
     overrides: &[(String, String)],
     secrets: &TempDir,
 ) -> Config {
@@ -262,6 +301,8 @@ fn configuration(
     };
     let master = write("master", &base64::engine::general_purpose::STANDARD.encode([7u8; 32]));
     let key = write("key", &freshdesk.options().api_key);
+    let bearer = write("bearer", &intercom.options().access_token);
+    let signs = write("signs", &intercom.options().client_secret);
     let (token, secret) = (write("token", &zendesk.options().api_token), write("webhook", SECRET));
     let text = format!(
         r#"
@@ -284,12 +325,18 @@ fn configuration(
         api_key = "{key}"
         webhook_secret = "{secret}"
         unset_priority = "low"
+        [tenants.{CHAT}.intercom]
+        url = "{}"
+        access_token = "{bearer}"
+        client_secret = "{signs}"
+        priority_attribute = "Urgency"
         "#,
         backbone.bootstrap,
         backbone.registry,
         zendesk.url(),
         zendesk.options().email,
         freshdesk.url(),
+        intercom.url(),
     );
     let path = secrets.path().join("deskstream.toml");
     std::fs::write(&path, text).unwrap();
@@ -298,6 +345,9 @@ fn configuration(
         match key.as_str() {
             "kafka.topic_prefix" => config.kafka.topic_prefix.clone_from(value),
             "http.max_in_flight" => config.http.max_in_flight = value.parse().unwrap(),
+            "spool.directory" => config.spool.directory = Some(value.into()),
+            "spool.max_bytes" => config.spool.max_bytes.0 = value.parse().unwrap(),
+            "spool.after" => config.spool.after = Duration::from_millis(value.parse().unwrap()),
             "http.max_body" => config.http.max_body.0 = value.parse().unwrap(),
             "write_back.enabled" => config.write_back.enabled = value.parse().unwrap(),
             "write_back.dry_run" => config.write_back.dry_run = value.parse().unwrap(),

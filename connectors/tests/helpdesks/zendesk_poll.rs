@@ -1,11 +1,14 @@
 //! Polling against an export that repeats, throttles and loses cursors.
 
 use super::support::{TENANT, World, shared};
+use super::zendesk_webhook::{Sender, body_of};
+use deskstream_connectors::helpdesk;
 use deskstream_connectors::zendesk::client::Api;
 use deskstream_connectors::zendesk::{PollError, Polled, Poller};
 use deskstream_samples::faults::{Fault, Rule};
 use deskstream_samples::zendesk::{Limits, Options};
-use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, TicketEvent};
+use deskstream_schemas::{Origin, Outcome, OutcomeKind, OutcomeResult, PersonRole, TicketEvent};
+use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +60,29 @@ async fn every_ticket_is_found_and_a_restart_goes_on_from_the_cursor() {
     let ids: HashSet<_> = events.iter().map(|event| &event.event_id).collect();
     assert_eq!((events.len(), ids.len()), (27, 26));
     assert!(events.iter().all(|event| event.origin == Origin::Poll));
+    // Users come beside the tickets: redaction has to know their names.
+    let content = world.open(&events[0]);
+    assert_eq!(content.requester_name.as_deref(), Some("Sam Sample"));
+    assert_eq!(content.requester_email.as_deref(), Some("sam@customer.example"));
+    assert!(content.people.iter().any(|person| person.role == PersonRole::Requester));
     assert_eq!(world.open(&events[0]).body, "Please refund one of the two payments.");
+}
+
+/// A webhook brought one ticket's creation, and lost another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_webhooks_have_missed_is_found_and_counted() {
+    let world = World::with(shared(), Options { repeat_exported: false, ..options() }, &[]).await;
+    let sender = Sender::new(world.serve().await);
+    world.zendesk.clock().advance(Duration::from_secs(5));
+    let (told, _lost) = (world.ticket(&[]), world.ticket(&[]));
+    let changed = world.zendesk.ticket(told).unwrap().updated_at;
+    let mut body: serde_json::Value =
+        serde_json::from_slice(&body_of("e-1", &told.to_string(), "3", "Hilfe")).unwrap();
+    body["detail"]["updated_at"] = Timestamp::from_second(changed).unwrap().to_string().into();
+    assert!(sender.signed(body.to_string().as_bytes()).await.is_success());
+    world.zendesk.clock().advance(Duration::from_secs(2));
+    let polled = poll(&mut poller(&world)).await;
+    assert_eq!((polled.taken, polled.missed), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +145,7 @@ async fn each_poll_tells_its_outcome() {
     let world = World::with(shared(), Options { limits: Limits::default(), ..options() }, &[]).await;
     world.ticket(&[]);
     world.zendesk.clock().advance(Duration::from_secs(2));
-    world.tasks.spawn(poller(&world).run(Duration::from_secs(3600)));
+    world.tasks.spawn(helpdesk::every(Duration::from_secs(3600), Box::new(poller(&world))));
     let outcomes: Vec<Outcome> = world.records(1).await;
     let outcome = &outcomes[0];
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What the endpoint answers, and that what it accepted is durable.
 
 use super::support::{SECRET, TENANT, World, backbone, counted, eventually, within};
+use deskstream_connectors::helpdesk;
 use deskstream_samples::zendesk::{Limits, Options, SUBSCRIPTIONS, TEST_SECRET, sign};
 use deskstream_schemas::{DeadLetter, EventKind, Origin, Platform, Stage, TicketEvent};
 use jiff::Timestamp;
@@ -10,35 +11,40 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-fn body(id: &str) -> Vec<u8> {
+pub fn body(id: &str) -> Vec<u8> {
+    body_of(id, "17", "3", "Hilfe")
+}
+
+/// A `ticket.created` event.
+pub fn body_of(id: &str, ticket: &str, requester: &str, text: &str) -> Vec<u8> {
     let envelope = json!({
         "type": "zen:event-type:ticket.created", "id": id, "time": Timestamp::now().to_string(),
-        "subject": "zen:ticket:17", "account_id": 1, "zendesk_event_version": "2022-11-06", "event": {},
+        "subject": format!("zen:ticket:{ticket}"), "account_id": 1, "zendesk_event_version": "2022-11-06", "event": {},
         "detail": {
-            "id": "17", "actor_id": "3", "requester_id": "3", "submitter_id": "3", "status": "NEW", "priority": null,
-            "subject": "Grüße", "description": "Hilfe", "tags": null, "via": {"channel": "email"}, "type": null,
+            "id": ticket, "actor_id": requester, "requester_id": requester, "submitter_id": "3", "status": "NEW", "priority": null,
+            "subject": "Grüße", "description": text, "tags": null, "via": {"channel": "email"}, "type": null,
             "created_at": "2026-11-23T12:00:00Z", "updated_at": "2026-11-23T12:00:00Z",
         },
     });
     format!("{envelope:#}\n").into_bytes()
 }
 
-fn now() -> String {
+pub fn now() -> String {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap().to_string()
 }
 
-struct Sender {
+pub struct Sender {
     url: String,
     client: reqwest::Client,
 }
 
 impl Sender {
-    fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url: format!("http://{address}/webhooks/zendesk/{TENANT}"), client }
     }
 
-    async fn send(&self, secret: &str, at: &str, body: &[u8]) -> Response {
+    pub async fn send(&self, secret: &str, at: &str, body: &[u8]) -> Response {
         self.client
             .post(&self.url)
             .header("X-Zendesk-Webhook-Signature", sign(secret, at, body))
@@ -50,7 +56,7 @@ impl Sender {
             .unwrap()
     }
 
-    async fn signed(&self, body: &[u8]) -> StatusCode {
+    pub async fn signed(&self, body: &[u8]) -> StatusCode {
         self.send(SECRET, &now(), body).await.status()
     }
 }
@@ -285,9 +291,9 @@ async fn deliveries_of_the_helpdesk_arrive() {
     account.webhook_secret = format!("file:{}", secret.path().display()).as_str().into();
     let mut process = world.process.clone();
     process.config = std::sync::Arc::new(config);
-    let mut receivers = deskstream_connectors::webhook::Receivers::default();
-    deskstream_connectors::zendesk::receivers(&process, &mut receivers).unwrap();
-    deskstream_connectors::webhook::serve(&process, world.sinks.clone(), receivers).await.unwrap();
+    let accounts = helpdesk::accounts(&process.config);
+    let receivers = helpdesk::receivers(&process, &accounts).unwrap();
+    deskstream_connectors::webhook::serve(&process, world.sinks.clone(), None, receivers).await.unwrap();
 
     let tickets: Vec<u64> = (0..20).map(|_| world.ticket(&["vip"])).collect();
     for ticket in &tickets {

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 const TICKET: &str = "/api/v2/tickets/*";
 
-async fn issue(world: &World, command: &Command) {
+pub async fn issue(world: &World, command: &Command) {
     let producer = Producer::new(&world.process, ProducerOptions::records()).unwrap();
     let sink = Sink::<Command>::new(&world.process, producer);
     sink.send(&command.key(), command).await.unwrap();
 }
 
-async fn outcome_of(world: &World, command: &Command, count: usize) -> Vec<Outcome> {
+pub async fn outcome_of(world: &World, command: &Command, count: usize) -> Vec<Outcome> {
     eventually(&format!("{count} outcomes of {}", command.command_id), || async {
         let outcomes: Vec<Outcome> = world.now().await;
         let own: Vec<Outcome> =
@@ -28,7 +28,7 @@ async fn outcome_of(world: &World, command: &Command, count: usize) -> Vec<Outco
     .await
 }
 
-async fn write(world: &World, command: &Command) -> Outcome {
+pub async fn write(world: &World, command: &Command) -> Outcome {
     issue(world, command).await;
     outcome_of(world, command, 1).await.remove(0)
 }

@@ -68,7 +68,7 @@ SELECT
     toString(actor) AS actor, toString(action) AS action, resource, toString(outcome) AS outcome,
     arrayMap((k, v) -> (toString(k), v), mapKeys(a.detail), mapValues(a.detail)) AS detail,
     toString(source_ip) AS source_ip, toString(user_agent) AS user_agent, request_id
-FROM audit AS a
+FROM audit_trail AS a
 WHERE ({scope:String} = '*' OR a.tenant = {scope:String})
     AND ({tenant:String} = '' OR a.tenant = {tenant:String})
     AND ({actor:String} = '' OR a.actor = {actor:String})

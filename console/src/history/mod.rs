@@ -16,8 +16,18 @@ use clickhouse::query::Query;
 use deskstream_runtime::config::ClickHouseConfig;
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 7] =
-    ["ticket_events", "tickets", "windows", "alerts", "audit", "dead_letters", "outcomes"];
+const TABLES: [&str; 10] = [
+    "ticket_events",
+    "tickets",
+    "opinions",
+    "judgements",
+    "windows",
+    "alerts",
+    "audit_trail",
+    "audit_heads",
+    "dead_letters",
+    "outcomes",
+];
 
 /// A question that takes longer is given up.
 const MAX_SECONDS: &str = "15";

@@ -115,6 +115,11 @@ fn window(tenant: &str, start: i64, version: i64, tickets: i64) -> Window {
         languages: BTreeMap::from([("en".into(), 3)]),
         negative_share: 0.67,
         high_urgency: 3,
+        tiers: BTreeMap::new(),
+        opinions: BTreeMap::new(),
+        opinion_tokens_in: 0,
+        opinion_tokens_out: 0,
+        opinion_cost_microusd: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A console of its own for each test, on topics and a database of its own, and a client of it.
 
+use deskstream_connectors::audit;
 use deskstream_connectors::clickhouse::{SinkOptions, migrate, run_all};
 use deskstream_connectors::kafka::{DeadLetterSink, Producer, ProducerOptions};
 use deskstream_console::{Console, start};
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -157,7 +159,7 @@ impl World {
         (anna, ulf)
     }
 
-    /// Starts the ClickHouse sinks.
+    /// Starts the ClickHouse sinks, and what chains the audit trail before them.
     pub async fn sinks(&self) {
         let producer = Producer::new(&self.process, ProducerOptions::records()).unwrap();
         let dead_letters = DeadLetterSink::start(&self.process, producer, "test").await.unwrap();
@@ -167,6 +169,7 @@ impl World {
             ..SinkOptions::new(&self.process.config)
         };
         let process = self.process.clone();
+        audit::spawn(&process, dead_letters.clone(), &TaskTracker::new()).await.unwrap();
         tokio::spawn(async move { run_all(&process, &options, Some(dead_letters)).await.unwrap() });
     }
 

@@ -1,7 +1,7 @@
 //! From a ticket's analysis to a write-back: tags, note and priority. Pure.
 
 use deskstream_runtime::config::{PriorityPolicy, WriteBackConfig};
-use deskstream_schemas::{Command, EnrichedTicket, Label, Platform, Priority};
+use deskstream_schemas::{Command, EnrichedTicket, Label, Origin, Platform, Priority};
 use serde_json::json;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,9 +20,11 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// What the analysis calls for; none where there is no helpdesk to write to.
+    /// What the analysis calls for; none where there is no helpdesk to write to, and none for what a backfill brings: its
+    /// tickets are of the past.
     pub fn of(ticket: &EnrichedTicket, config: &WriteBackConfig) -> Option<Self> {
-        if !config.enabled || ticket.platform == Platform::Import {
+        let past = ticket.platform == Platform::Import || ticket.origin == Origin::Backfill;
+        if !config.enabled || past {
             return None;
         }
         let analysis = &ticket.analysis;

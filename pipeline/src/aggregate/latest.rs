@@ -7,7 +7,9 @@ use super::tally::{Dimension, Sketch, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use crate::opinions::Policies;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{Analysis, Command, EVERY_TENANT, EnrichedTicket, Opinion, TicketState, Tier};
+use deskstream_schemas::{
+    Analysis, Command, EVERY_TENANT, EnrichedTicket, Opinion, Origin, TicketState, Tier,
+};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -134,6 +136,12 @@ impl Tickets {
         let Fact { ticket_hash, event_hash, text_hash, replayed, mut ticket } = fact;
         let known = self.entries.get(&ticket_hash);
         if known.is_some_and(|entry| entry.recent.contains(&event_hash)) {
+            metrics::DUPLICATES.inc();
+            return none;
+        }
+        // A poll or a backfill finds the state that a webhook has told of: one change, two ids.
+        let found = matches!(ticket.origin, Origin::Poll | Origin::Backfill);
+        if found && known.is_some_and(|entry| entry.version >= ticket.version) {
             metrics::DUPLICATES.inc();
             return none;
         }
@@ -366,3 +374,7 @@ fn state(ticket: EnrichedTicket, version: i64, recent_events: Vec<i64>) -> Ticke
         recent_events,
     }
 }
+
+#[cfg(test)]
+#[path = "latest_origins_tests.rs"]
+mod tests;

@@ -17,6 +17,8 @@ fn tickets(ask: Ask) -> Tickets {
         enabled: true,
         dry_run: false,
         tag_prefix: "ds_".into(),
+        tags: true,
+        max_per_hour: None,
         priority: PriorityPolicy::Never,
         note: false,
     };

@@ -286,6 +286,10 @@ impl Enricher {
         self.names.clear();
         content.requester_name.iter().for_each(|name| self.names.add_name(name));
         content.requester_email.iter().for_each(|address| self.names.add_email(address));
+        for person in &content.people {
+            person.name.iter().for_each(|name| self.names.add_name(name));
+            person.email.iter().for_each(|address| self.names.add_email(address));
+        }
         // The body reveals names that the subject may repeat, but spans are told in the order of the fields.
         let mut body_spans = Vec::new();
         let body = self.redact(&by.redactor, SpanField::Body, body, &mut body_spans, &mut redactions);

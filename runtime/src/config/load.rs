@@ -178,6 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn a_zendesk_account_has_one_way_to_say_who_we_are() {
+        let account = |credentials: &str| {
+            load_text(&format!(
+                "[tenants.acme.zendesk]\nurl = \"https://acme.zendesk.com\"\nwebhook_secret = \"env:PATH\"\n{credentials}"
+            ))
+        };
+        let (email, token, oauth) =
+            ("email = \"a@b.example\"\n", "api_token = \"env:PATH\"\n", "oauth_token = \"env:PATH\"\n");
+        for good in [format!("{email}{token}"), oauth.to_owned()] {
+            assert!(account(&good).is_ok(), "{good}");
+        }
+        for bad in [String::new(), email.to_owned(), token.to_owned(), format!("{email}{token}{oauth}")] {
+            let error = account(&bad).unwrap_err().to_string();
+            assert!(error.contains("give email and api_token, or oauth_token alone"), "{error}");
+        }
+    }
+
+    #[test]
     fn every_problem_is_told_at_once() {
         let error = load_text("[kafka]\npartitions = 0\nreplication = 0\n").unwrap_err();
         assert_eq!(error.problems.len(), 2, "{error}");

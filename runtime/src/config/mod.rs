@@ -21,7 +21,7 @@ pub use secret::{Secret, SecretError};
 pub use validate::Problem;
 
 use deskstream_schemas::Retention;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -45,6 +45,7 @@ pub struct Config {
     pub audit: AuditConfig,
     pub http: HttpConfig,
     pub console: ConsoleConfig,
+    pub spool: SpoolConfig,
     pub pipeline: PipelineConfig,
     pub alerts: AlertsConfig,
     pub write_back: WriteBackConfig,
@@ -190,6 +191,16 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct SpoolConfig {
+    pub directory: Option<PathBuf>,
+    pub max_bytes: ByteSize,
+    #[serde(with = "humantime_serde")]
+    pub after: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct PipelineConfig {
     pub group: String,
     #[serde(with = "humantime_serde")]
@@ -225,8 +236,30 @@ pub struct WriteBackConfig {
     pub enabled: bool,
     pub dry_run: bool,
     pub tag_prefix: String,
+    pub tags: bool,
     pub priority: PriorityPolicy,
     pub note: bool,
+    pub max_per_hour: Option<NonZeroU32>,
+}
+
+/// What of a ticket a write-back may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum WriteBackField {
+    Tags,
+    Note,
+    Priority,
+}
+
+/// What holds for one tenant's write-backs; unset: what holds for all.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct TenantWriteBackConfig {
+    pub dry_run: Option<bool>,
+    pub fields: Option<Vec<WriteBackField>>,
+    pub max_per_hour: Option<NonZeroU32>,
 }
 
 /// When a write-back may set a ticket's priority.
@@ -247,6 +280,8 @@ pub struct TenantConfig {
     pub zendesk: Option<ZendeskConfig>,
     pub freshdesk: Option<FreshdeskConfig>,
     pub opinions: Option<TenantOpinions>,
+    pub intercom: Option<IntercomConfig>,
+    pub write_back: Option<TenantWriteBackConfig>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -254,8 +289,9 @@ pub struct TenantConfig {
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct ZendeskConfig {
     pub url: Url,
-    pub email: String,
-    pub api_token: Secret,
+    pub email: Option<String>,
+    pub api_token: Option<Secret>,
+    pub oauth_token: Option<Secret>,
     pub webhook_secret: Secret,
     #[serde(default, with = "humantime_serde::option")]
     pub poll: Option<Duration>,
@@ -293,6 +329,31 @@ pub struct FreshdeskConfig {
     pub updates_per_minute: NonZeroU32,
     #[serde(default = "freshdesk_lists_per_minute")]
     pub lists_per_minute: NonZeroU32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct IntercomConfig {
+    #[serde(default = "intercom_url")]
+    pub url: Url,
+    pub access_token: Secret,
+    pub client_secret: Secret,
+    #[serde(default, with = "humantime_serde::option")]
+    pub poll: Option<Duration>,
+    pub priority_attribute: Option<String>,
+    #[serde(default = "intercom_requests_per_minute")]
+    pub requests_per_minute: NonZeroU32,
+}
+
+/// Intercom's address for workspaces in the United States.
+fn intercom_url() -> Url {
+    Url::parse("https://api.intercom.io").expect("this is an address")
+}
+
+/// The default limit of a private app.
+fn intercom_requests_per_minute() -> NonZeroU32 {
+    const { NonZeroU32::new(10_000).unwrap() }
 }
 
 /// A priority in Freshdesk's terms.

@@ -126,6 +126,18 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         "4096 is a good start",
     );
     check.that(
+        config.spool.max_bytes.0 >= 16 * 1024 * 1024,
+        "spool.max_bytes",
+        "is under 16 MiB",
+        "give \"1 GiB\", or unset spool.directory to have no spool",
+    );
+    check.that(
+        (Duration::from_millis(50)..=Duration::from_secs(8)).contains(&config.spool.after),
+        "spool.after",
+        "is not between 50ms and 8s",
+        "\"2s\" is a good start: a sender waits 12 s at most",
+    );
+    check.that(
         (1..=20).contains(&config.write_back.tag_prefix.len()),
         "write_back.tag_prefix",
         "must have 1 to 20 characters",
@@ -144,9 +156,28 @@ pub fn problems(config: &Config) -> Vec<Problem> {
         );
         if let Some(zendesk) = &tenant.zendesk {
             check.https(&format!("tenants.{id}.zendesk.url"), &zendesk.url);
+            let by_token = (zendesk.email.is_some(), zendesk.api_token.is_some());
+            check.that(
+                matches!(
+                    (by_token, zendesk.oauth_token.is_some()),
+                    ((true, true), false) | ((false, false), true)
+                ),
+                &format!("tenants.{id}.zendesk"),
+                "does not say who we are in one way",
+                "give email and api_token, or oauth_token alone",
+            );
         }
         if let Some(freshdesk) = &tenant.freshdesk {
             check.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
+        }
+        if let Some(intercom) = &tenant.intercom {
+            let field = format!("tenants.{id}.intercom.url");
+            check.https(&field, &intercom.url);
+            check.bare(
+                &field,
+                &intercom.url,
+                "give the region's address alone, e.g. \"https://api.intercom.io\"",
+            );
         }
     }
     check.0
@@ -175,14 +206,14 @@ impl Check {
         self.that(url.scheme() == "https" || is_loopback(url), field, "is not https", fix);
     }
 
+    fn bare(&mut self, field: &str, url: &Url, fix: &str) {
+        self.that(matches!(url.path(), "" | "/"), field, "has a path", fix);
+    }
+
     fn freshdesk(&mut self, field: &str, account: &FreshdeskConfig) {
         self.https(&format!("{field}.url"), &account.url);
-        self.that(
-            matches!(account.url.path(), "" | "/"),
-            &format!("{field}.url"),
-            "has a path",
-            "give the account's address alone, e.g. \"https://acme.freshdesk.com\"",
-        );
+        let fix = "give the account's address alone, e.g. \"https://acme.freshdesk.com\"";
+        self.bare(&format!("{field}.url"), &account.url, fix);
         let secret = account.webhook_secret.expose();
         self.that(
             // One that can't be read has its own message.
@@ -255,12 +286,21 @@ impl Check {
         }
         for (id, tenant) in &config.tenants {
             if let Some(zendesk) = &tenant.zendesk {
-                self.secret(&format!("tenants.{id}.zendesk.api_token"), &zendesk.api_token);
+                let tokens = [("api_token", &zendesk.api_token), ("oauth_token", &zendesk.oauth_token)];
+                for (name, token) in tokens {
+                    if let Some(token) = token {
+                        self.secret(&format!("tenants.{id}.zendesk.{name}"), token);
+                    }
+                }
                 self.secret(&format!("tenants.{id}.zendesk.webhook_secret"), &zendesk.webhook_secret);
             }
             if let Some(freshdesk) = &tenant.freshdesk {
                 self.secret(&format!("tenants.{id}.freshdesk.api_key"), &freshdesk.api_key);
                 self.secret(&format!("tenants.{id}.freshdesk.webhook_secret"), &freshdesk.webhook_secret);
+            }
+            if let Some(intercom) = &tenant.intercom {
+                self.secret(&format!("tenants.{id}.intercom.access_token"), &intercom.access_token);
+                self.secret(&format!("tenants.{id}.intercom.client_secret"), &intercom.client_secret);
             }
         }
     }

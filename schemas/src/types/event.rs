@@ -140,6 +140,50 @@ impl Record for TicketEvent {
     const SUBJECT: Subject = Subject::Value(Topic::Events);
 }
 
+/// What someone is to a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PersonRole {
+    /// Who asks.
+    Requester,
+    /// Who answers.
+    Agent,
+    /// Who is kept informed.
+    Cc,
+}
+
+/// Someone who takes part in a ticket; see `content.avsc`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "every field is documented in the schema, which a test holds to this type")]
+pub struct Person {
+    pub role: PersonRole,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+/// Raw personal data must not reach a log by way of `{:?}`.
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// A file that came with a message; see `content.avsc`.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "every field is documented in the schema, which a test holds to this type")]
+pub struct Attachment {
+    pub name: Option<String>,
+    pub content_type: Option<String>,
+    pub bytes: Option<i64>,
+}
+
+/// A file's name may be a person's.
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
 /// What may hold personal data of a ticket event; see `content.avsc`.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "every field is documented in the schema, which a test holds to this type")]
@@ -152,6 +196,8 @@ pub struct TicketContent {
     pub external_id: Option<String>,
     pub author_is_agent: bool,
     pub fields: BTreeMap<String, String>,
+    pub people: Vec<Person>,
+    pub attachments: Vec<Attachment>,
 }
 
 /// Raw personal data must not reach a log by way of `{:?}`.

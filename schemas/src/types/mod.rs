@@ -12,7 +12,10 @@ mod write_back;
 pub use alert::{Alert, AlertState, Severity};
 pub use audit::{ActorKind, AuditHead, AuditLink, AuditOutcome, AuditRecord, Retention};
 pub use enriched::{Analysis, EnrichedTicket, Label, Span, SpanField, Text, TicketState, Tier};
-pub use event::{EventKind, Origin, Platform, Priority, Sealed, TicketContent, TicketEvent, TicketStatus};
+pub use event::{
+    Attachment, EventKind, Origin, Person, PersonRole, Platform, Priority, Sealed, TicketContent,
+    TicketEvent, TicketStatus,
+};
 pub use operations::{ControlEntity, DeadLetter, EVERY_TENANT, Stage};
 pub use opinion::{Opinion, OpinionRequest, OpinionResult};
 pub use window::Window;

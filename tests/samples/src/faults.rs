@@ -44,6 +44,13 @@ pub enum Fault {
     DropAfter,
     /// Applies the request, then sends only half of its answer's body, as valid HTTP.
     Malformed,
+    /// Applies the request, then ends the connection in the middle of its answer's body.
+    Reset,
+    /// Applies the request, then sends its answer's body byte by byte.
+    Drip {
+        /// Between two bytes, in ms.
+        ms: u64,
+    },
     /// Helpdesks only: an agent edits the ticket that the request names, just before the request is applied,
     /// hence between a client's read and its write.
     AgentEdit {
@@ -205,6 +212,8 @@ pub(crate) async fn layer(State(injector): State<Injector>, request: Request, ne
             hang_up()
         }
         Some(Fault::Malformed) => halved(next.run(request).await).await,
+        Some(Fault::Reset) => broken(next.run(request).await).await,
+        Some(Fault::Drip { ms }) => dripping(next.run(request).await, Duration::from_millis(ms)).await,
         Some(Fault::AgentEdit { edit }) => {
             (injector.edit)(path, &edit);
             next.run(request).await
@@ -234,6 +243,31 @@ async fn halved(response: Response) -> Response {
     parts.headers.remove(header::CONTENT_LENGTH);
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Response::from_parts(parts, Body::from(bytes.slice(..bytes.len() / 2)))
+}
+
+/// The length is told, and not kept.
+async fn broken(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    let half = bytes.slice(..bytes.len() / 2);
+    let chunks = [Ok(half), Err(std::io::Error::other("reset by script"))];
+    Response::from_parts(parts, Body::from_stream(futures::stream::iter(chunks)))
+}
+
+async fn dripping(response: Response, pause: Duration) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    let drops = futures::stream::unfold((bytes, 0), move |(bytes, at)| async move {
+        if at == bytes.len() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        let drop = bytes.slice(at..=at);
+        Some((Ok::<_, std::io::Error>(drop), (bytes, at + 1)))
+    });
+    Response::from_parts(parts, Body::from_stream(drops))
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod faults;
 pub mod freshdesk;
 mod http_server;
 mod ids;
+pub mod intercom;
 pub mod llm;
 pub mod pagerduty;
 pub mod receiver;

@@ -134,6 +134,7 @@ impl Setup {
             writeln!(text, "password = {}", self.secret("clickhouse", password)?)?;
         }
         writeln!(text, "\n[http]\nwebhooks = \"127.0.0.1:{}\"", self.webhooks)?;
+        writeln!(text, "\n[spool]\ndirectory = {:?}", self.root.join("spool"))?;
         Ok(text)
     }
 

@@ -23,7 +23,7 @@ use tokio::io::AsyncWriteExt;
 
 /// Rows of a chain that were chained in a month, as they are written. The order is that of the chain.
 const ROWS: &str = "SELECT tenant, retention, sequence, chained_at, hash, at, audit_id, actor_kind, actor, action, \
-    resource, outcome, detail, source_ip, user_agent, request_id FROM audit \
+    resource, outcome, detail, source_ip, user_agent, request_id FROM audit_trail \
     WHERE retention = ? AND toYYYYMM(chained_at) = ? AND tenant = ? ORDER BY sequence \
     SETTINGS max_bytes_before_external_sort = 268435456, output_format_parquet_compression_method = 'zstd', \
     output_format_parquet_string_as_string = 1, max_threads = 1";
@@ -87,7 +87,7 @@ pub async fn archive(process: &Process, now: i64) -> Result<Vec<Archived>, Archi
     let months = client
         .query(
             "SELECT retention, toYYYYMM(chained_at) AS month, groupUniqArray(tenant) AS tenants, count() AS count \
-             FROM audit GROUP BY retention, month ORDER BY retention, month",
+             FROM audit_trail GROUP BY retention, month ORDER BY retention, month",
         )
         .fetch_all::<Month>()
         .await?;
@@ -125,7 +125,8 @@ pub async fn archive(process: &Process, now: i64) -> Result<Vec<Archived>, Archi
             });
         }
         // A literal: a partition can't be a parameter.
-        let drop = format!("ALTER TABLE audit DROP PARTITION ('{}', {month})", names::retention(retention));
+        let drop =
+            format!("ALTER TABLE audit_trail DROP PARTITION ('{}', {month})", names::retention(retention));
         client.query(&drop).execute().await?;
         tracing::info!(retention = names::retention(retention), month = %label, rows, "audit rows went to the archive");
         done.push(Archived { retention, month: label, chains: tenants.len(), rows });
@@ -190,8 +191,9 @@ impl Archiver<'_> {
     }
 
     async fn count(&self) -> Result<u64, ArchiveError> {
-        let count =
-            self.client.query("SELECT count() FROM audit WHERE retention = ? AND toYYYYMM(chained_at) = ?");
+        let count = self
+            .client
+            .query("SELECT count() FROM audit_trail WHERE retention = ? AND toYYYYMM(chained_at) = ?");
         Ok(count.bind(names::retention(self.retention)).bind(self.month).fetch_one::<u64>().await?)
     }
 }

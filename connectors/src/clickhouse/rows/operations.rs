@@ -6,8 +6,8 @@ use crate::clickhouse::native::{Hex, Millis};
 use deskstream_schemas::{AuditHead, AuditLink, DeadLetter, Outcome, Retention};
 
 table! {
-    /// A row of `audit`: its columns are documented in sql/0032_audit_chain.sql.
-    "audit": link is AuditLink, parted by month(link.chained_at) * 2 + u64::from(link.retention == Retention::Audit);
+    /// A row of `audit_trail`: its columns are documented in sql/0031_audit_trail.sql.
+    "audit_trail": link is AuditLink, parted by month(link.chained_at) * 2 + u64::from(link.retention == Retention::Audit);
     "retention" = names::retention(link.retention),
     "sequence" = count(link.sequence),
     "chained_at" = Millis(link.chained_at),
@@ -27,7 +27,7 @@ table! {
 }
 
 table! {
-    /// A row of `audit_heads`: its columns are documented in sql/0033_audit_heads.sql.
+    /// A row of `audit_heads`: its columns are documented in sql/0032_audit_heads.sql.
     "audit_heads": head is AuditHead, parted by year(head.chained_at);
     "tenant" = &*head.tenant,
     "retention" = names::retention(head.retention),

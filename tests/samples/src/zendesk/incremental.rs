@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -64,6 +65,10 @@ pub(super) async fn tickets(
     {
         page.insert(0, ticket.rest(shared.base()));
     }
+    let users = query
+        .get("include")
+        .is_some_and(|include| include.split(',').any(|part| part == "users"))
+        .then(|| users(&account, shared.base(), &page));
     drop(account);
 
     count(&shared.counters.export_pages);
@@ -71,11 +76,23 @@ pub(super) async fn tickets(
     let after_cursor = at.map(cursor);
     let path = format!("{}/api/v2/incremental/tickets/cursor.json", shared.base());
     let after_url = after_cursor.as_ref().map(|cursor| format!("{path}?cursor={}", escape(cursor)));
-    Ok(Json(json!({
+    let mut body = json!({
         "tickets": page, "after_cursor": after_cursor, "after_url": after_url,
         "before_cursor": null, "before_url": null, "end_of_stream": !more,
-    }))
-    .into_response())
+    });
+    if let Some(users) = users {
+        body["users"] = users;
+    }
+    Ok(Json(body).into_response())
+}
+
+/// Whom the tickets of a page name, once each.
+fn users(account: &Account, base: &str, page: &[Value]) -> Value {
+    let ids = page.iter().flat_map(|ticket| {
+        ["requester_id", "submitter_id", "assignee_id"].into_iter().filter_map(|name| ticket[name].as_u64())
+    });
+    let ids: BTreeSet<u64> = ids.collect();
+    ids.iter().filter_map(|id| account.users.get(id)).map(|user| user.rest(base)).collect()
 }
 
 /// Where to begin: a bound, and the position of the cursor if one was given.

@@ -1,7 +1,8 @@
 -- Who did what to which thing. Append-only, each row in its place in the chain of its tenant and retention:
 -- `deskstream audit verify` tells if anything was changed, cut out or put in. Not by TTL: connect drops a partition when
--- it is older than its retention and lies in the archive (`audit` in the configuration).
-CREATE TABLE IF NOT EXISTS audit
+-- it is older than its retention and lies in the archive (`[audit]` in the configuration). It takes the place of `audit`,
+-- which nobody writes any more: what is still in Kafka is chained and comes again, the rest goes by its TTL.
+CREATE TABLE IF NOT EXISTS audit_trail
 (
     tenant          LowCardinality(String)              COMMENT '* concerns the whole installation',
     retention       LowCardinality(String)              COMMENT 'audit or processing: how long it is kept, and which chain it is in',

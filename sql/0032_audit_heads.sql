@@ -1,4 +1,4 @@
--- The signed newest link of each chain of `audit`, the last of each hour: with them and the public key anyone can tell
+-- The signed newest link of each chain of `audit_trail`, the last of each hour: with them and the public key anyone can tell
 -- that nothing before them was changed. Kept longer than the rows, to say of those that are gone that they were there.
 CREATE TABLE IF NOT EXISTS audit_heads
 (
