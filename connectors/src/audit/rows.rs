@@ -91,8 +91,8 @@ impl Trail {
         let newest = newest_heads(process).await?;
         let mut heads = client
             .query(
-                "SELECT tenant, retention, sequence, toUnixTimestamp64Milli(chained_at), hash, key_id, signature \
-                 FROM audit_heads FINAL",
+                "SELECT tenant, retention, sequence, toUnixTimestamp64Milli(h.chained_at) AS chained_at, hash, key_id, \
+                 signature FROM audit_heads AS h FINAL",
             )
             .fetch_all::<HeadColumns>()
             .await?
@@ -152,9 +152,9 @@ impl Trail {
         let mut rows = self
             .client
             .query(
-                "SELECT sequence, toUnixTimestamp64Milli(chained_at), hash, audit_id, tenant, \
-                 toUnixTimestamp64Milli(at), actor_kind, actor, action, resource, outcome, detail, source_ip, \
-                 user_agent, request_id FROM audit_trail WHERE tenant = ? AND retention = ? AND sequence <= ? \
+                "SELECT sequence, toUnixTimestamp64Milli(a.chained_at) AS chained_at, hash, audit_id, tenant, \
+                 toUnixTimestamp64Milli(a.at) AS at, actor_kind, actor, action, resource, outcome, detail, source_ip, \
+                 user_agent, request_id FROM audit_trail AS a WHERE tenant = ? AND retention = ? AND sequence <= ? \
                  ORDER BY sequence, kafka_offset SETTINGS max_bytes_before_external_sort = 268435456",
             )
             .bind(&chain.tenant)
