@@ -1,10 +1,6 @@
 //! The audit trail is one unbroken chain, whoever dies while it is written, and shows whatever is done to it afterwards.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::Bed;
+use crate::bed::Bed;
 use deskstream_connectors::audit::PublicKeys;
 use deskstream_connectors::audit::archive::{archive, verify_archive};
 use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions};
@@ -101,7 +97,8 @@ async fn archived_and_whole(bed: &Bed) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
-    let bed = Bed::start("").await;
+    // Whoever is killed is missed after this time, not after 45 s.
+    let bed = Bed::start("[kafka.properties]\n\"session.timeout.ms\" = \"6000\"").await;
     let sink = AuditSink::new(&bed.process, Producer::new(&bed.process, ProducerOptions::records()).unwrap());
     // Two processes: one chains, the other waits. Whichever dies, the chain goes on without a gap or a repeat.
     let mut processes = vec![bed.service("connect-0", &["connect"]), bed.service("connect-1", &["connect"])];

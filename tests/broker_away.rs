@@ -1,11 +1,7 @@
 //! The broker is killed while helpdesks send; then our own process is, with the spool on its disk. Both come back:
 //! every webhook that was answered 2xx is there, and is counted once.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::{Bed, PATIENCE, event_id};
+use crate::bed::{Bed, PATIENCE, event_id};
 use deskstream_embedded::process::Supervised;
 use deskstream_embedded::{Kafka, KafkaOptions, ports};
 use deskstream_samples::zendesk::sign;

@@ -1,11 +1,7 @@
 //! The broker answers nothing for longer than a transaction may last; when it goes on, so does the pipeline, and each
 //! event is there once.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::{Bed, Traffic};
+use crate::bed::{Bed, Traffic};
 use deskstream_embedded::{Kafka, KafkaOptions};
 use std::sync::Arc;
 use std::time::Duration;

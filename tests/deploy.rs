@@ -227,7 +227,7 @@ fn metrics_of_the_product() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    for folder in ["pipeline/src", "connectors/src", "runtime/src"] {
+    for folder in ["pipeline/src", "connectors/src", "console/src", "runtime/src"] {
         walk(&root().join(folder), &mut found);
     }
     found
