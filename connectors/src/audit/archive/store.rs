@@ -37,7 +37,7 @@ pub enum StoreError {
 /// Opens `place`: a directory, which is made, or `s3://BUCKET/PREFIX`, whose credentials are those of the environment
 /// (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT` … as object_store's `AmazonS3Builder` reads them).
 pub(super) fn open(place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
-    if !place.contains("://") {
+    if !place.contains("://") && !place.starts_with("s3:") {
         let directory = |source| StoreError::Directory { directory: place.to_owned(), source };
         std::fs::create_dir_all(place).map_err(directory)?;
         let local = LocalFileSystem::new_with_prefix(place);
@@ -46,7 +46,7 @@ pub(super) fn open(place: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
         return Ok(Arc::new(local.with_fsync(true)));
     }
     let url = Url::parse(place).map_err(|_| StoreError::Place(place.to_owned()))?;
-    if url.scheme() != "s3" {
+    if url.scheme() != "s3" || url.host_str().is_none() {
         return Err(StoreError::Place(place.to_owned()));
     }
     let service = |source| StoreError::Service { place: place.to_owned(), source };
@@ -65,7 +65,7 @@ mod tests {
         let within = format!("{}/archive", file.path().display());
         let told = open(&within).unwrap_err().to_string();
         assert!(told.contains(&within) && told.contains("audit.archive"), "{told}");
-        for place in ["ftp://host/x", "s3:/\\", "gopher://"] {
+        for place in ["ftp://host/x", "s3:bucket", "gopher://"] {
             assert!(open(place).is_err(), "{place}");
         }
         let bucket = open("s3://trail/of/acme").unwrap();
