@@ -29,7 +29,8 @@ test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
 	# Tests start these beside them; cargo would not build them for another package's tests.
 	cargo build --bins
 	$(TARGET)/debug/deskstream doctor --fix
-	cargo test --workspace --no-fail-fast $(ARGS)
+	# Most tests wait for brokers and clocks rather than for a core.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --no-fail-fast $(ARGS)
 
 test-contract: tools ## Hold clients and samples to vendors' descriptions and libraries: Prism, zenpy, slack_sdk
 	@scripts/contract.sh $(ARGS)

@@ -20,6 +20,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 /// Behind the name of the product's group: the consumer group, and the transactional id.
@@ -49,8 +50,16 @@ pub async fn spawn(
         dead_letters,
         process: process.clone(),
     };
-    // Calls to the broker that block.
-    tasks.spawn_blocking(move || writer.run());
+    // Calls to the broker that block. A runtime that ends does not wait for it, as it would for a blocking task.
+    let (running, ended) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("audit chain".to_owned())
+        .spawn(move || {
+            writer.run();
+            drop(running);
+        })
+        .expect("the system has threads to give at start");
+    tasks.spawn(async move { drop(ended.await) });
     Ok(())
 }
 
