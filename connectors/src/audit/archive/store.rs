@@ -68,6 +68,7 @@ mod tests {
         for place in ["ftp://host/x", "s3:bucket", "gopher://"] {
             assert!(open(place).is_err(), "{place}");
         }
+        deskstream_runtime::install_crypto_provider();
         let bucket = open("s3://trail/of/acme").unwrap();
         assert!(bucket.to_string().contains("of/acme"), "{bucket}");
     }
