@@ -10,7 +10,7 @@ use ::clickhouse::error::Error as ClickHouseError;
 use deskstream_runtime::Process;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{ActorKind, AuditHead, AuditOutcome, AuditRecord, Retention};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// How often the table is looked at while rows are awaited.
@@ -78,35 +78,39 @@ struct HeadColumns {
 pub struct Trail {
     process: Process,
     client: Client,
-    heads: Vec<AuditHead>,
-    newest: BTreeMap<ChainId, i64>,
+    newest: HashMap<ChainId, AuditHead>,
     keys: PublicKeys,
 }
 
 impl Trail {
-    /// Reads the signed heads: the newest from Kafka, earlier ones from ClickHouse.
+    /// Reads the newest signed head of each chain from Kafka.
     pub async fn open(process: &Process) -> Result<Self, ChainsError> {
         let client = client(&process.config.clickhouse);
         let keys = PublicKeys::of(process)?;
         let newest = newest_heads(process).await?;
-        let mut heads = client
-            .query(
-                "SELECT tenant, retention, sequence, toUnixTimestamp64Milli(h.chained_at) AS chained_at, hash, key_id, \
-                 signature FROM audit_heads AS h FINAL",
-            )
-            .fetch_all::<HeadColumns>()
-            .await?
-            .into_iter()
-            .map(head)
-            .collect::<Result<Vec<_>, _>>()?;
-        let places = newest.iter().map(|(id, head)| (id.clone(), head.sequence)).collect();
-        heads.extend(newest.into_values());
-        Ok(Self { process: process.clone(), client, heads, newest: places, keys })
+        Ok(Self { process: process.clone(), client, newest, keys })
     }
 
-    /// The signed heads of a chain.
-    pub(super) fn heads_of(&self, chain: &ChainId) -> impl Iterator<Item = &AuditHead> {
-        self.heads.iter().filter(|head| head.tenant == chain.tenant && head.retention == chain.retention)
+    /// The place of the newest signed head of a chain, 0 without one.
+    fn newest(&self, chain: &ChainId) -> i64 {
+        self.newest.get(chain).map_or(0, |head| head.sequence)
+    }
+
+    /// The signed heads of a chain up to its newest: earlier ones are in ClickHouse. One that was signed since the newest
+    /// was read is left out, as are the rows before it.
+    pub(super) async fn heads(&self, chain: &ChainId) -> Result<Vec<AuditHead>, ChainsError> {
+        let earlier = self
+            .client
+            .query(
+                "SELECT tenant, retention, sequence, toUnixTimestamp64Milli(h.chained_at) AS chained_at, hash, key_id, \
+                 signature FROM audit_heads AS h FINAL WHERE tenant = ? AND retention = ? AND sequence <= ?",
+            )
+            .bind(&chain.tenant)
+            .bind(names::retention(chain.retention))
+            .bind(self.newest(chain))
+            .fetch_all::<HeadColumns>()
+            .await?;
+        earlier.into_iter().map(head).chain(self.newest.get(chain).cloned().map(Ok)).collect()
     }
 
     /// Public keys by their ids.
@@ -133,10 +137,10 @@ impl Trail {
     /// Waits until the rows up to the newest head have come, or `patience` is over: the sink is behind the chain by as
     /// long as it gathers a batch.
     pub async fn settle(&self, chain: &ChainId, patience: Duration) -> Result<(), ChainsError> {
-        let Some(newest) = self.newest.get(chain) else { return Ok(()) };
+        let newest = self.newest(chain);
         let until = Instant::now() + patience;
         loop {
-            if self.last(chain).await? >= *newest || Instant::now() >= until {
+            if self.last(chain).await? >= newest || Instant::now() >= until {
                 return Ok(());
             }
             tokio::time::sleep(POLL).await;
@@ -147,8 +151,8 @@ impl Trail {
     pub async fn verify(&self, chain: &ChainId) -> Result<Report, ChainsError> {
         let kept = self.process.config.audit.keeps(chain.retention).as_millis();
         let retained_from = now_ms() - i64::try_from(kept).unwrap_or(i64::MAX);
-        let mut walk = Walk::new(chain.clone(), &self.heads, &self.keys, retained_from);
-        let newest = self.newest.get(chain).copied().unwrap_or(0);
+        let mut walk = Walk::new(chain.clone(), &self.heads(chain).await?, &self.keys, retained_from);
+        let newest = self.newest(chain);
         let mut rows = self
             .client
             .query(

@@ -9,7 +9,7 @@ use crate::clickhouse::names;
 use ::clickhouse::Client;
 use ::clickhouse::error::Error as ClickHouseError;
 use deskstream_runtime::Process;
-use deskstream_schemas::{AuditHead, Retention};
+use deskstream_schemas::Retention;
 use futures::TryStreamExt;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -152,14 +152,13 @@ impl Archiver<'_> {
         };
         let (rows, heads) = (named("parquet"), named("heads.json"));
         let (from, to) = (start_of(self.month).unwrap_or(0), end_of(self.month).unwrap_or(i64::MAX));
-        let signed: Vec<&AuditHead> =
-            self.trail.heads_of(&chain).filter(|head| (from..to).contains(&head.chained_at)).collect();
+        let mut signed = self.trail.heads(&chain).await?;
+        signed.retain(|head| (from..to).contains(&head.chained_at));
         put(self.place, &heads, serde_json::to_vec(&signed).unwrap_or_default()).await?;
         self.write(tenant, &rows).await?;
         let file = fetch(self.place, &rows).await?;
-        let (trail, signed) = (self.trail, signed.into_iter().cloned().collect::<Vec<_>>());
         // What is before this month was held against it when it was archived; here only the month itself is.
-        let mut walk = Walk::part_of(chain.clone(), &signed, trail.keys());
+        let mut walk = Walk::part_of(chain.clone(), &signed, self.trail.keys());
         let key = chain.key();
         let read = tokio::task::spawn_blocking(move || {
             let count = read::rows(file, &key, |row| walk.step(row));
