@@ -62,24 +62,11 @@ fn priority(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deskstream_runtime::config::PriorityPolicy;
-    use deskstream_schemas::{Platform, Priority};
+    use crate::helpdesk::decision::tests::policy;
+    use deskstream_schemas::Platform;
 
     fn command() -> Command {
-        Command {
-            command_id: "c-1".into(),
-            tenant: "acme".into(),
-            platform: Platform::Freshdesk,
-            ticket_id: "17".into(),
-            event_id: "e-1".into(),
-            version: 42,
-            issued_at: 1,
-            received_at: 1,
-            tag_prefix: "ds_".into(),
-            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
-            note: Some(r#"{"urgency":"high"}"#.into()),
-            priority: Some(Priority::High),
-        }
+        decision::tests::command(Platform::Freshdesk)
     }
 
     fn ticket() -> TicketState {
@@ -89,18 +76,6 @@ mod tests {
             status: 2,
             updated_at: "2026-11-23T12:00:00Z".into(),
             ..TicketState::default()
-        }
-    }
-
-    fn policy() -> WriteBackConfig {
-        WriteBackConfig {
-            enabled: true,
-            dry_run: false,
-            tag_prefix: "ds_".into(),
-            priority: PriorityPolicy::IfUnset,
-            tags: true,
-            note: true,
-            max_per_hour: None,
         }
     }
 

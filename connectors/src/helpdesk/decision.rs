@@ -28,3 +28,49 @@ pub fn priority(command: &Command, policy: &WriteBackConfig, unset: bool) -> Opt
         PriorityPolicy::IfUnset | PriorityPolicy::Never => None,
     }
 }
+
+/// A priority in the word that Zendesk has for it, and we where a helpdesk has none.
+pub fn level(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+/// What the tests of each helpdesk's decision begin with.
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use deskstream_schemas::Platform;
+
+    pub(crate) fn command(platform: Platform) -> Command {
+        Command {
+            command_id: "c-1".into(),
+            tenant: "acme".into(),
+            platform,
+            ticket_id: "17".into(),
+            event_id: "e-1".into(),
+            version: 42,
+            issued_at: 1,
+            received_at: 1,
+            tag_prefix: "ds_".into(),
+            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
+            note: Some(r#"{"urgency":"high"}"#.into()),
+            priority: Some(Priority::High),
+        }
+    }
+
+    pub(crate) fn policy() -> WriteBackConfig {
+        WriteBackConfig {
+            enabled: true,
+            dry_run: false,
+            tag_prefix: "ds_".into(),
+            tags: true,
+            priority: PriorityPolicy::IfUnset,
+            note: true,
+            max_per_hour: None,
+        }
+    }
+}

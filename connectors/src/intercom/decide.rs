@@ -7,7 +7,7 @@ use super::client::{State, Tag};
 use crate::helpdesk::decision::{self, Decision};
 use crate::helpdesk::tags;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{Command, Priority};
+use deskstream_schemas::Command;
 
 /// What to write: first tags and attribute, then the note, if there is one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,60 +47,26 @@ pub fn decide(
         attach: wanted.iter().filter(|tag| !names.contains(tag)).cloned().collect(),
         detach: conversation.tags.iter().filter(|tag| !wanted.contains(&tag.name)).cloned().collect(),
         attribute: attribute.and_then(|name| {
-            Some((name.to_owned(), level(decision::priority(command, policy, unset(name))?)))
+            Some((name.to_owned(), decision::level(decision::priority(command, policy, unset(name))?)))
         }),
         note: decision::note(command, policy),
     };
     if write == Write::default() { Decision::Nothing } else { Decision::Write(write) }
 }
 
-fn level(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Normal => "normal",
-        Priority::High => "high",
-        Priority::Urgent => "urgent",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deskstream_runtime::config::PriorityPolicy;
+    use crate::helpdesk::decision::tests::policy;
     use deskstream_schemas::Platform;
 
     fn command() -> Command {
-        Command {
-            command_id: "c-1".into(),
-            tenant: "acme".into(),
-            platform: Platform::Intercom,
-            ticket_id: "17".into(),
-            event_id: "e-1".into(),
-            version: 42,
-            issued_at: 1,
-            received_at: 1,
-            tag_prefix: "ds_".into(),
-            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
-            note: Some(r#"{"urgency":"high"}"#.into()),
-            priority: Some(Priority::High),
-        }
+        decision::tests::command(Platform::Intercom)
     }
 
     fn tagged(names: &[&str]) -> State {
         let tags = names.iter().map(|name| Tag { id: format!("id-{name}"), name: (*name).to_owned() });
         State { tags: tags.collect(), ..State::default() }
-    }
-
-    fn policy() -> WriteBackConfig {
-        WriteBackConfig {
-            enabled: true,
-            dry_run: false,
-            tag_prefix: "ds_".into(),
-            priority: PriorityPolicy::IfUnset,
-            tags: true,
-            note: true,
-            max_per_hour: None,
-        }
     }
 
     fn write(state: &State, attribute: Option<&str>) -> Write {

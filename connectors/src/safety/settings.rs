@@ -119,21 +119,14 @@ pub async fn store(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helpdesk::decision::tests::policy;
 
     fn settings(json: &str) -> Settings {
         serde_json::from_str(json).unwrap()
     }
 
     fn config() -> WriteBackConfig {
-        WriteBackConfig {
-            enabled: true,
-            dry_run: false,
-            tag_prefix: "ds_".into(),
-            tags: true,
-            priority: PriorityPolicy::IfUnset,
-            note: true,
-            max_per_hour: NonZeroU32::new(100),
-        }
+        WriteBackConfig { max_per_hour: NonZeroU32::new(100), ..policy() }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::map;
 use crate::helpdesk::decision::{self, Decision};
 use crate::helpdesk::tags;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{Command, Priority};
+use deskstream_schemas::Command;
 
 /// Decides. The update is tied to the state that it was decided on.
 pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Decision<Update> {
@@ -18,7 +18,7 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
     let update = Update {
         tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
         priority: decision::priority(command, policy, map::priority(ticket.priority.as_deref()).is_none())
-            .map(|priority| name(priority).to_owned()),
+            .map(|priority| decision::level(priority).to_owned()),
         comment: decision::note(command, policy).map(|body| NewComment { body, public: false }),
         safe_update: None,
         updated_stamp: None,
@@ -33,35 +33,18 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
     })
 }
 
-fn name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Normal => "normal",
-        Priority::High => "high",
-        Priority::Urgent => "urgent",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helpdesk::decision::tests::policy;
     use deskstream_runtime::config::PriorityPolicy;
     use deskstream_schemas::Platform;
 
     fn command() -> Command {
         Command {
             command_id: "0190c7a2-0000-7000-8000-000000000001".into(),
-            tenant: "acme".into(),
-            platform: Platform::Zendesk,
-            ticket_id: "17".into(),
-            event_id: "e-1".into(),
             version: 1_795_435_200_000,
-            issued_at: 1_795_435_200_100,
-            received_at: 1_795_435_200_050,
-            tag_prefix: "ds_".into(),
-            tags: vec!["ds_urgency_high".into(), "ds_cause_refund".into()],
-            note: Some(r#"{"urgency":"high"}"#.into()),
-            priority: Some(Priority::High),
+            ..decision::tests::command(Platform::Zendesk)
         }
     }
 
@@ -71,18 +54,6 @@ mod tests {
             priority: None,
             status: "open".into(),
             updated_at: "2026-11-23T12:00:00Z".into(),
-        }
-    }
-
-    fn policy() -> WriteBackConfig {
-        WriteBackConfig {
-            enabled: true,
-            dry_run: false,
-            tag_prefix: "ds_".into(),
-            tags: true,
-            priority: PriorityPolicy::IfUnset,
-            note: true,
-            max_per_hour: None,
         }
     }
 
