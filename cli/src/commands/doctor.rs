@@ -9,6 +9,7 @@ use deskstream_embedded::tools::{self, JAVA, MAVEN, NPM, Tool};
 use deskstream_embedded::{ClickHouseEndpoint, Error, Progress, binaries, ports, registry};
 use deskstream_runtime::config::{Config, RegistryConfig};
 use deskstream_runtime::seal::{KeyWrap, Transit};
+use deskstream_runtime::telemetry::told;
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -144,19 +145,19 @@ fn machine(report: &mut Report, kafka: bool, clickhouse: bool) {
             Err(Error::OldJava { found, fix, .. }) => {
                 report.problem("java", format!("version {found} is too old"), fix);
             }
-            Err(error) => report.problem("java", chain(&error), tools::install(&[JAVA])),
+            Err(error) => report.problem("java", told(&error), tools::install(&[JAVA])),
         }
     }
     for (name, wanted) in [(binaries::GUARD, kafka || clickhouse), (binaries::CLICKHOUSE, clickhouse)] {
         match binaries::locate(name) {
             _ if !wanted => {}
             Ok(path) => report.ok(name, path.display().to_string()),
-            Err(error) => report.problem(name, "not found", chain(&error)),
+            Err(error) => report.problem(name, "not found", told(&error)),
         }
     }
     match ports::free(4, "doctor") {
         Ok(_) => report.ok("loopback", "ports can be bound"),
-        Err(error) => report.problem("loopback", chain(&error), "let programs listen on 127.0.0.1"),
+        Err(error) => report.problem("loopback", told(&error), "let programs listen on 127.0.0.1"),
     }
     if let Some(free) = available_memory() {
         let detail = format!("{} MiB available", free >> 20);
@@ -171,7 +172,7 @@ fn machine(report: &mut Report, kafka: bool, clickhouse: bool) {
 fn artifacts(report: &mut Report, kafka: bool, clickhouse: bool, fix: bool, verify: bool) {
     let artifacts = match Artifacts::new(if fix { Progress::auto() } else { Progress::silent() }) {
         Ok(artifacts) => artifacts,
-        Err(error) => return report.problem("cache", chain(&error), "set HOME"),
+        Err(error) => return report.problem("cache", told(&error), "set HOME"),
     };
     match tools::free_disk(artifacts.root()) {
         Ok(free) if free < WANTED_DISK => report.problem(
@@ -180,7 +181,7 @@ fn artifacts(report: &mut Report, kafka: bool, clickhouse: bool, fix: bool, veri
             "free 3 GiB, or set XDG_CACHE_HOME to a larger disk",
         ),
         Ok(free) => report.ok("disk", format!("{} MiB free for {}", free >> 20, artifacts.root().display())),
-        Err(error) => report.problem("disk", chain(&error), "make the cache directory usable"),
+        Err(error) => report.problem("disk", told(&error), "make the cache directory usable"),
     }
     if kafka {
         fetch(report, "Apache Kafka", MAVEN, artifacts.has_kafka(), fix, || artifacts.kafka().map(drop));
@@ -191,7 +192,7 @@ fn artifacts(report: &mut Report, kafka: bool, clickhouse: bool, fix: bool, veri
     if verify {
         match artifacts.verify() {
             Ok(()) => report.ok("digests", "all as pinned"),
-            Err(error) => report.problem("digests", chain(&error), "delete it; it is fetched again"),
+            Err(error) => report.problem("digests", told(&error), "delete it; it is fetched again"),
         }
     }
 }
@@ -217,7 +218,7 @@ fn fetch(
                     fix,
                 );
             }
-            other => report.problem(what, chain(&other), tools::install(&[tool])),
+            other => report.problem(what, told(&other), tools::install(&[tool])),
         };
     }
     if !fix {
@@ -225,7 +226,7 @@ fn fetch(
     }
     match get() {
         Ok(()) => report.ok(what, "in the cache"),
-        Err(error) => report.problem(what, chain(&error), "mend that and try again"),
+        Err(error) => report.problem(what, told(&error), "mend that and try again"),
     }
 }
 
@@ -234,7 +235,7 @@ async fn reach_kafka(report: &mut Report, config: &Config) {
     match deskstream_runtime::kafka::reachable(&config.kafka).await {
         Ok(()) => report.ok(what, "answers"),
         Err(error) => {
-            report.problem(what, chain(&error), "start it, or set kafka.bootstrap and kafka.properties");
+            report.problem(what, told(&error), "start it, or set kafka.bootstrap and kafka.properties");
         }
     }
 }
@@ -245,7 +246,7 @@ async fn reach_registry(report: &mut Report, config: &RegistryConfig) {
     match registry::check(&config.url, login).await {
         Ok(()) => report.ok("schema registry", "answers"),
         Err(error) => {
-            report.problem("schema registry", chain(&error), "start it, or set registry.url, user, password");
+            report.problem("schema registry", told(&error), "start it, or set registry.url, user, password");
         }
     }
 }
@@ -264,7 +265,7 @@ async fn reach_clickhouse(report: &mut Report, config: &Config) {
         ),
         Ok(version) => report.ok("ClickHouse", format!("version {version}")),
         Err(error) => {
-            report.problem("ClickHouse", chain(&error), "start it, or set clickhouse.url, user, password");
+            report.problem("ClickHouse", told(&error), "start it, or set clickhouse.url, user, password");
         }
     }
 }
@@ -283,7 +284,7 @@ async fn reach_helpdesk(report: &mut Report, account: &dyn Account) {
     let asked = async { Ok::<_, anyhow::Error>(account.admin()?.me().await?) };
     match tokio::time::timeout(HELPDESK_PATIENCE, asked).await {
         Ok(Ok(user)) => report.ok(what, format!("answers, and knows us as user {user}")),
-        Ok(Err(error)) => report.problem(what, chain(error.as_ref()), fix),
+        Ok(Err(error)) => report.problem(what, told(error.as_ref()), fix),
         Err(_) => report.problem(what, "no answer in time", fix),
     }
 }
@@ -295,7 +296,7 @@ async fn reach_vault(report: &mut Report, config: &Config) {
     let connected = tokio::task::spawn_blocking(move || Transit::connect(&vault)).await;
     match connected.expect("asking Vault does not panic") {
         Ok(transit) => report.ok("Vault", format!("{} can be used", transit.current())),
-        Err(error) => report.problem("Vault", chain(&error), "see [keys.vault]"),
+        Err(error) => report.problem("Vault", told(&error), "see [keys.vault]"),
     }
 }
 
@@ -308,12 +309,12 @@ async fn reach_models(report: &mut Report, config: &Config) {
                 match error {
                     None => report.ok(what, "answers, and takes our key"),
                     Some(error) => {
-                        report.problem(what, chain(&error), "check its url, api_key and api_version");
+                        report.problem(what, told(&error), "check its url, api_key and api_version");
                     }
                 }
             }
         }
-        Err(error) => report.problem("opinions", chain(&error), "see docs/second-opinions.md"),
+        Err(error) => report.problem("opinions", told(&error), "see docs/second-opinions.md"),
     }
 }
 
@@ -344,21 +345,6 @@ fn available_memory() -> Option<u64> {
 fn parse_available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? << 10)
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Some errors say their cause themselves.
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
