@@ -1,8 +1,8 @@
 //! The audit trail is one unbroken chain, whoever dies while it is written, and shows whatever is done to it afterwards.
 
 use crate::bed::Bed;
-use deskstream_connectors::audit::PublicKeys;
 use deskstream_connectors::audit::archive::{archive, verify_archive};
+use deskstream_connectors::audit::{PublicKeys, Signer};
 use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{ActorKind, AuditOutcome, AuditRecord};
@@ -104,6 +104,8 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
     let mut processes = vec![bed.service("connect-0", &["connect"]), bed.service("connect-1", &["connect"])];
     write(&sink, 0..50).await;
     bed.wait_for_answer("SELECT count() FROM audit_trail", 100).await;
+    // Another key signs from here on; both vouch.
+    let signer = Signer::rotate(&bed.process, "kim").await.unwrap();
     for (round, numbers) in [50..150, 150..250].into_iter().enumerate() {
         let (middle, mut victim) = (numbers.start + 50, processes.remove(0));
         write(&sink, numbers.start..middle).await;
@@ -117,6 +119,9 @@ async fn the_chain_survives_its_writers_and_shows_what_is_done_to_it() {
     bed.wait_for_answer("SELECT toUInt64(max(sequence)) FROM audit_trail", 250).await;
     let (sound, reports) = verify(&bed, "60s");
     assert!(sound, "{reports:?}");
+    let signs = format!("argMax(key_id, sequence) = '{}'", signer.id());
+    let sql = format!("SELECT toUInt64({signs}) FROM audit_heads WHERE tenant = 'acme'");
+    bed.wait_for_answer(&sql, 1).await;
     for chain in ["acme/audit", "zeta/audit"] {
         let report = of(&reports, chain);
         assert_eq!((report["records"].as_u64(), report["last"].as_u64()), (Some(250), Some(250)), "{report}");

@@ -1,12 +1,14 @@
 //! `deskstream audit`: whether the audit trail is what was written.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
+use crate::audit_record;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
 use deskstream_connectors::audit::archive::{self, Archived};
-use deskstream_connectors::audit::{PublicKeys, Report, Trail};
+use deskstream_connectors::audit::{AUDIT_KEY_KIND, PublicKeys, Report, Signer, Trail};
 use deskstream_runtime::Process;
 use deskstream_runtime::time::now_ms;
+use deskstream_schemas::EVERY_TENANT;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -50,7 +52,16 @@ enum Command {
     /// Put months that are past their retention into `audit.archive` and drop them, as connect does each hour.
     Archive,
     /// The public keys that vouch for the trail, as JSON: keep a copy where who can write to ClickHouse and Kafka can't.
-    Keys,
+    Keys {
+        #[command(subcommand)]
+        command: Option<KeysCommand>,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KeysCommand {
+    /// Make a new key that signs from now on, and show all public keys. Those before it go on vouching for what they signed.
+    Rotate,
 }
 
 /// Does it; running processes go on meanwhile.
@@ -73,7 +84,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             ExitCode::SUCCESS
         }
-        Command::Keys => {
+        Command::Keys { command } => {
+            if let Some(KeysCommand::Rotate) = command {
+                let signer = Signer::rotate(&process, &options::user()).await?;
+                let resource = format!("{AUDIT_KEY_KIND}/{}", signer.id());
+                audit_record::done(&process, EVERY_TENANT, "rotate.audit-key", resource, []).await?;
+            }
             println!("{}", serde_json::to_string_pretty(&PublicKeys::of(&process)?)?);
             ExitCode::SUCCESS
         }

@@ -56,11 +56,15 @@ pub struct Signer {
 impl Signer {
     /// The newest key, or a new one if there is none.
     pub async fn ready(process: &Process, by: &str) -> Result<Self, SigningError> {
-        process.control.ensure_data_key(EVERY_TENANT, by).await?;
-        let newest = process.control.list(AUDIT_KEY_KIND).into_iter().max_by_key(|key| key.updated_at);
-        if let Some(entity) = newest {
-            return Self::open(process, &entity);
+        match newest(process) {
+            Some(entity) => Self::open(process, &entity),
+            None => Self::rotate(process, by).await,
         }
+    }
+
+    /// Makes a key that every process signs with from now on. The keys before it go on vouching for what they signed.
+    pub async fn rotate(process: &Process, by: &str) -> Result<Self, SigningError> {
+        process.control.ensure_data_key(EVERY_TENANT, by).await?;
         let document =
             Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| SigningError::Random)?;
         let id = uuid::Uuid::now_v7().to_string();
@@ -81,6 +85,24 @@ impl Signer {
         process.control.put(&entity).await?;
         tracing::info!(key = %id, "made a key that signs the audit trail");
         Ok(Self { id, pair })
+    }
+
+    /// Changes to the newest key, if another one has been made since. One that can't be opened changes nothing: an unchained
+    /// trail would be worse than one that the key before signs.
+    pub(super) fn renew(&mut self, process: &Process) {
+        let Some(entity) = newest(process).filter(|entity| entity.id != self.id) else { return };
+        match Self::open(process, &entity) {
+            Ok(signer) => {
+                tracing::info!(key = %signer.id, "the audit trail is signed with another key");
+                *self = signer;
+            }
+            Err(error) => tracing::warn!(%error, "the newest key of the audit trail can't be used"),
+        }
+    }
+
+    /// The key's id.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     fn open(process: &Process, entity: &ControlEntity) -> Result<Self, SigningError> {
@@ -106,6 +128,14 @@ impl Signer {
             signature: self.pair.sign(&message).as_ref().to_vec(),
         }
     }
+}
+
+fn newest(process: &Process) -> Option<Arc<ControlEntity>> {
+    process
+        .control
+        .list(AUDIT_KEY_KIND)
+        .into_iter()
+        .max_by(|a, b| (a.updated_at, &a.id).cmp(&(b.updated_at, &b.id)))
 }
 
 fn aad(id: &str) -> String {

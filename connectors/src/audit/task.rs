@@ -17,6 +17,7 @@ use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -41,7 +42,7 @@ pub async fn spawn(
 ) -> Result<(), SigningError> {
     let writer = Writer {
         id: format!("{}-{GROUP_SUFFIX}", process.config.pipeline.group),
-        signer: Signer::ready(process, "connect").await?,
+        signer: RefCell::new(Signer::ready(process, "connect").await?),
         part: process.health.part("audit chain"),
         decoder: Decoder::new(Arc::clone(&process.registry)),
         links: Encoder::new(&process.ids),
@@ -78,7 +79,7 @@ impl ConsumerContext for Changes {
 struct Writer {
     id: String,
     process: Process,
-    signer: Signer,
+    signer: RefCell<Signer>,
     part: Part,
     decoder: Decoder<AuditRecord>,
     links: Encoder<AuditLink>,
@@ -218,8 +219,10 @@ impl Writer {
                 }
             }
         }
+        let mut signer = self.signer.borrow_mut();
+        signer.renew(&self.process);
         for (id, end) in owner.chains.grown() {
-            let payload = self.heads.encode(&self.signer.sign(&id, &end))?;
+            let payload = self.heads.encode(&signer.sign(&id, &end))?;
             out.push(Out { topic: Topic::AuditHeads, key: id.key(), payload });
         }
         Ok(out)
