@@ -4,6 +4,8 @@
 
 #[path = "opinions/answers.rs"]
 mod answers;
+#[path = "opinions/encoder.rs"]
+mod encoder;
 #[path = "opinions/faults.rs"]
 mod faults;
 #[path = "opinions/money.rs"]

@@ -9,9 +9,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 /// Namespace of request ids (a UUIDv4 drawn once).
 const REQUESTS: Uuid = Uuid::from_u128(0xd2c1_7c52_3f0e_4b0b_8a45_91e7_5d06_4c3a);
 
-/// What each judgement weighs in the uncertainty of a ticket: the root cause decides who works on it, the urgency when.
-const WEIGHTS: [f64; 3] = [0.5, 0.35, 0.15];
-
 /// Importance grows no further.
 const MOST_IMPORTANT: f64 = 2.0;
 
@@ -68,7 +65,7 @@ impl Policies {
         if policy.ask == Ask::Never || ticket.notes.iter().any(|note| note == "empty-text") {
             return None;
         }
-        let value = uncertainty(ticket) * importance(ticket);
+        let value = ticket.analysis.uncertainty() * importance(ticket);
         let done = matches!(ticket.status, TicketStatus::Solved | TicketStatus::Closed);
         let reason = match policy.ask {
             Ask::Never => None,
@@ -108,13 +105,6 @@ impl Policies {
             local: ticket.analysis.clone(),
         })
     }
-}
-
-/// How likely the local judgements are wrong, weighed; 0 to 1.
-fn uncertainty(ticket: &EnrichedTicket) -> f64 {
-    let analysis = &ticket.analysis;
-    let labels = [&analysis.root_cause, &analysis.urgency, &analysis.sentiment];
-    WEIGHTS.iter().zip(labels).map(|(weight, label)| weight * (1.0 - f64::from(label.confidence))).sum()
 }
 
 /// How dear a mistake is; 0.5 to 2, and 1 for an ordinary ticket.

@@ -26,7 +26,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     // Some settings are only understood by the channel they are for: secrets that are URLs, addresses.
     delivery::check(&config.alerts)?;
-    llm::check(&config.opinions)?;
+    llm::check(&config)?;
     let configured = alerts::configured(&config.alerts)?;
     for channel in &configured.missing_channels {
         println!(

@@ -62,6 +62,7 @@ pub(super) fn opinion(value: OpinionResult) -> &'static str {
 pub(super) fn tier(value: Tier) -> &'static str {
     match value {
         Tier::Local => "local",
+        Tier::Encoder => "encoder",
         Tier::Llm => "llm",
         Tier::Human => "human",
     }

@@ -14,6 +14,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `encoder` | the local encoder, before any provider |
 //! | `prompt`, `prompts/` | questions, from versioned files |
 //! | `answer` | strict reading |
 //! | `provider`, `openai`, `ollama` | protocols |
@@ -27,6 +28,7 @@ mod answer;
 mod budget;
 mod cache;
 mod chain;
+mod encoder;
 mod endpoint;
 mod metrics;
 mod ollama;
@@ -43,11 +45,12 @@ use budget::Budget;
 use cache::Cache;
 use chain::Chain;
 use deskstream_runtime::Process;
-use deskstream_runtime::config::OpinionsConfig;
+use deskstream_runtime::config::{Config, OpinionsConfig};
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::OpinionRequest;
+use encoder::Local;
 use endpoint::Endpoint;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +86,22 @@ pub enum LlmError {
     /// A provider of the chain is not described.
     #[error("opinions.chain names `{0}`, which is no provider; describe it as [opinions.providers.{0}]")]
     Unknown(String),
+    /// The encoder's files are not there, or others.
+    #[error("opinions.encoder")]
+    Encoder(#[source] deskstream_analyze::EncoderError),
+    /// A head of the encoder can't be used.
+    #[error(
+        "opinions.encoder.heads: {file}: {problem}; train it again, or leave heads out to use the shipped ones"
+    )]
+    EncoderHead {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The fast model that the encoder's heads listen to can't be used.
+    #[error("pipeline.model")]
+    FastModel(#[source] deskstream_analyze::ModelError),
     /// A producer could not be made.
     #[error(transparent)]
     Producer(#[from] KafkaError),
@@ -102,10 +121,17 @@ fn endpoints(config: &OpinionsConfig) -> Result<Vec<Endpoint>, LlmError> {
     config.chain.iter().map(one).collect()
 }
 
-/// Checks the configured providers without reaching any of them.
-pub fn check(config: &OpinionsConfig) -> Result<(), LlmError> {
+/// The encoder, if one is configured.
+fn local(config: &Config) -> Result<Option<Arc<Local>>, LlmError> {
+    let Some(encoder) = &config.opinions.encoder else { return Ok(None) };
+    Ok(Some(Arc::new(Local::open(encoder, config.pipeline.model.as_deref())?)))
+}
+
+/// Checks the configured providers without reaching any of them, and the encoder's files.
+pub fn check(config: &Config) -> Result<(), LlmError> {
     deskstream_runtime::install_crypto_provider();
-    endpoints(config).map(drop)
+    endpoints(&config.opinions)?;
+    local(config).map(drop)
 }
 
 /// Asks each provider of the chain for its list of models, which costs nothing; gives its name, and what is wrong.
@@ -129,10 +155,11 @@ pub async fn reach(
 pub async fn spawn(process: &Process) -> Result<JoinSet<()>, LlmError> {
     let mut tasks = JoinSet::new();
     let config = &process.config.opinions;
-    if config.chain.is_empty() {
+    if config.chain.is_empty() && config.encoder.is_none() {
         return Ok(tasks);
     }
     let endpoints = endpoints(config)?;
+    let local = local(&process.config)?;
     let producer = Producer::new(process, ProducerOptions::records())?;
     let dead_letters = DeadLetterSink::start(process, producer.clone(), ACTOR).await?;
     let budget = Arc::new(Budget::new(process.control.clone(), ACTOR));
@@ -157,6 +184,7 @@ pub async fn spawn(process: &Process) -> Result<JoinSet<()>, LlmError> {
     let worker = Arc::new(Worker {
         config: Arc::clone(&process.config),
         chain: Chain { endpoints, budget: Arc::clone(&budget) },
+        local,
         cache,
         opinions: Sink::new(process, producer),
         shutdown: process.shutdown.clone(),

@@ -3,12 +3,13 @@
 use super::budget::month_of;
 use super::cache::{Cache, Known, content_hash};
 use super::chain::{Asked, Chain, Verdict};
+use super::encoder::{self, Local, Thought};
 use super::endpoint::Usage;
 use super::{metrics, prompt};
 use crate::kafka::{Handled, Received, SendError, Sink, Unhandled};
 use deskstream_runtime::config::Config;
 use deskstream_runtime::time::now_ms;
-use deskstream_schemas::{Analysis, Opinion, OpinionRequest, OpinionResult, Text};
+use deskstream_schemas::{Analysis, Opinion, OpinionRequest, OpinionResult, Text, Tier};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ const RECORD_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Worker {
     pub(super) config: Arc<Config>,
     pub(super) chain: Chain,
+    pub(super) local: Option<Arc<Local>>,
     pub(super) cache: Arc<Cache>,
     pub(super) opinions: Sink<Opinion>,
     pub(super) shutdown: CancellationToken,
@@ -48,6 +50,16 @@ impl Ending {
             cached: false,
             used: Usage::default(),
             analysis: None,
+        }
+    }
+
+    fn of_encoder(content_hash: String, analysis: Analysis) -> Self {
+        Self {
+            result: OpinionResult::Answered,
+            provider: encoder::NAME.to_owned(),
+            content_hash,
+            analysis: Some(analysis),
+            ..Self::skipped("")
         }
     }
 }
@@ -106,6 +118,14 @@ impl Worker {
         }
         let policy = self.config.opinion_policy(&request.tenant);
         let deadline = started + self.config.opinions.deadline;
+        let spare = match &self.local {
+            None => None,
+            Some(local) => match local.think(request, &policy).await {
+                Thought::Settled(analysis) => return Some(Ending::of_encoder(hash, analysis)),
+                Thought::Unsure(analysis) => Some(analysis),
+                Thought::None => None,
+            },
+        };
         let Asked { verdict, provider, price_as_of, used } = self.chain.ask(request, &policy, deadline).await;
         let (result, reason, analysis) = match verdict {
             Verdict::Judged { judgement, model } => {
@@ -114,6 +134,11 @@ impl Worker {
                 (analysis.tokens_in, analysis.tokens_out) = (signed(used.tokens_in), signed(used.tokens_out));
                 analysis.cost_microusd = used.cost_microusd;
                 (OpinionResult::Answered, "", Some(analysis))
+            }
+            // Better than the fast model's, which it took into account. What was paid for it stays on record.
+            Verdict::Failed(_) | Verdict::Skipped(_) if spare.is_some() => {
+                let ending = spare.map(|analysis| Ending::of_encoder(hash, analysis));
+                return ending.map(|ending| Ending { used, price_as_of, ..ending });
             }
             Verdict::Failed(reason) => (OpinionResult::Failed, reason, None),
             Verdict::Skipped(reason) => return Some(Ending::skipped(reason)),
@@ -164,12 +189,12 @@ impl Worker {
     }
 }
 
-/// Keeps an answer that was paid for.
+/// Keeps an answer that was paid for. The encoder's are not: it answers again at no cost, and a provider may know better.
 pub(super) fn learn(cache: &Cache, opinion: &Opinion) {
     if opinion.result != OpinionResult::Answered || opinion.cached || opinion.prompt != prompt::VERSION {
         return;
     }
-    if let Some(analysis) = &opinion.analysis {
+    if let Some(analysis) = opinion.analysis.as_ref().filter(|analysis| analysis.tier != Tier::Encoder) {
         let known = Known {
             provider: opinion.provider.clone(),
             request_id: opinion.request_id.clone(),

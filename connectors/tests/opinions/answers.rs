@@ -197,8 +197,9 @@ async fn who_is_not_there_or_refuses_our_key_is_found_before_anything_is_asked()
 #[tokio::test]
 async fn a_missing_key_is_told_at_the_start() {
     let scene = Scene::new("op-key").await;
-    let mut config = scene.config().opinions;
-    config.providers.get_mut("main").unwrap().api_key = Some(Secret::from("env:NO_SUCH_KEY_ANYWHERE"));
+    let mut config = scene.config();
+    config.opinions.providers.get_mut("main").unwrap().api_key =
+        Some(Secret::from("env:NO_SUCH_KEY_ANYWHERE"));
     let error = llm::check(&config).unwrap_err();
     assert!(matches!(error, LlmError::Key { .. }));
     let told = error.to_string();

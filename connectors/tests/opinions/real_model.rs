@@ -6,19 +6,26 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// What `scripts/llm-model.sh` has fetched; none if it can't be had, and then it is said why.
-fn model() -> Option<PathBuf> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/llm-model.sh");
-    let output = Command::new(script).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    match said.trim().strip_suffix(" is there") {
-        Some(folder) if output.status.success() => Some(folder.into()),
-        _ => {
-            let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            eprintln!("NOT TESTED against a real model: scripts/llm-model.sh can't fetch it: {why}");
-            None
-        }
+/// What a script of ours says once it has fetched a model; none if it can't be had, and then it is said why.
+fn fetch(script: &str) -> Option<String> {
+    let path = format!("{}/../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(path).output().unwrap();
+    if output.status.success() {
+        return Some(String::from_utf8_lossy(&output.stdout).into_owned());
     }
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    eprintln!("NOT TESTED against a real model: scripts/{script} can't fetch it: {why}");
+    None
+}
+
+/// Whether a script of ours has fetched its model.
+pub async fn fetched(script: &'static str) -> bool {
+    tokio::task::spawn_blocking(move || fetch(script)).await.unwrap().is_some()
+}
+
+fn model() -> Option<PathBuf> {
+    let said = fetch("llm-model.sh")?;
+    Some(said.trim().strip_suffix(" is there").expect("the script tells the folder").into())
 }
 
 /// The server; ends with the test.

@@ -12,6 +12,14 @@ use crate::{
 
 pub(crate) static SHIPPED: &[u8] = include_bytes!("../model/tickets.dsm");
 
+/// The heads behind the encoder that were trained with the shipped model, each with the name of its file. There is none for
+/// urgency: its labels are a rule about words, which a model of meaning can only blur (decision 0032).
+pub const SHIPPED_CASCADE: [(&str, &[u8]); 3] = [
+    ("tickets.root_cause.dsc", include_bytes!("../model/tickets.root_cause.dsc")),
+    ("tickets.sentiment.dsc", include_bytes!("../model/tickets.sentiment.dsc")),
+    ("tickets.industry.dsc", include_bytes!("../model/tickets.industry.dsc")),
+];
+
 /// The label map the shipped model was trained with.
 pub const SHIPPED_LABEL_MAP: &str = include_str!("../model/label_map.toml");
 /// The hand-written training texts that belong to it.

@@ -25,6 +25,8 @@ pub struct Scratch {
     pub(crate) features: Features,
     memo: Memo,
     sums: Vec<i32>,
+    /// Of parts of words, which may count otherwise than words.
+    part_sums: Vec<i32>,
     /// Sums of the words of each sentence, one sentence after the other.
     pub(crate) sentence_sums: Vec<i32>,
     probabilities: Vec<f32>,
@@ -70,7 +72,7 @@ impl Classifier {
     pub fn score(&self, subject: &str, body: &str, scratch: &mut Scratch) -> bool {
         let params = &self.model.header().features;
         let max = params.max_bytes as usize;
-        let Scratch { features, memo, sums, sentence_sums, probabilities, .. } = scratch;
+        let Scratch { features, memo, sums, part_sums, sentence_sums, probabilities, .. } = scratch;
         features.clear();
         // the body goes last but for its far end: the sentences kept are those of the body's start
         features.add(window(subject, max).0, params);
@@ -82,11 +84,13 @@ impl Classifier {
 
         // words are summed by sentence, which is what the summary asks for; each row is read once
         let width = usize::from(self.model.header().row_width);
-        sums.clear();
-        sums.resize(width, 0);
+        for sums in [&mut *sums, &mut *part_sums] {
+            sums.clear();
+            sums.resize(width, 0);
+        }
         sentence_sums.clear();
         sentence_sums.resize(features.sentences.len() * width, 0);
-        self.model.accumulate_parts(features, memo, sums);
+        self.model.accumulate_parts(features, memo, part_sums);
         let mut done = 0;
         for (sentence, here) in features.sentences.iter().zip(sentence_sums.chunks_exact_mut(width)) {
             let (first, end) = (sentence.first_word as usize, sentence.end_word as usize);
@@ -97,9 +101,10 @@ impl Classifier {
         }
         self.model.accumulate(&features.words[done..], sums);
         probabilities.clear();
-        let norm = (features.len().max(1) as f32).sqrt().recip();
+        let norms = params.norms.of([features.words.len(), features.parts]);
         for h in self.model.heads() {
-            softmax(h, &sums[usize::from(h.column)..], norm, probabilities);
+            let column = usize::from(h.column);
+            softmax(h, [&sums[column..], &part_sums[column..]], norms, probabilities);
         }
         features.plain > 0
     }
@@ -127,12 +132,13 @@ impl Classifier {
     }
 }
 
-/// Appends `softmax((sum * scale * norm + bias) / temperature)`.
-fn softmax(head: &HeadModel, sums: &[i32], norm: f32, out: &mut Vec<f32>) {
+/// Appends `softmax(((words * norm + parts * norm) * scale + bias) / temperature)`.
+fn softmax(head: &HeadModel, [words, parts]: [&[i32]; 2], norms: [f32; 2], out: &mut Vec<f32>) {
     let start = out.len();
     let mut max = f32::NEG_INFINITY;
-    for ((&sum, &scale), &bias) in sums.iter().zip(&head.scales).zip(&head.biases) {
-        let logit = (sum as f32 * scale * norm + bias) / head.temperature;
+    for (((&words, &parts), &scale), &bias) in words.iter().zip(parts).zip(&head.scales).zip(&head.biases) {
+        let sum = words as f32 * norms[0] + parts as f32 * norms[1];
+        let logit = (sum * scale + bias) / head.temperature;
         max = max.max(logit);
         out.push(logit);
     }

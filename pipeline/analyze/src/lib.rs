@@ -30,12 +30,12 @@ mod model;
 mod summary;
 pub mod train;
 
-pub use analyzer::{Analysis, Analyzer, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET};
+pub use analyzer::{Analysis, Analyzer, SHIPPED_CASCADE, SHIPPED_LABEL_MAP, SHIPPED_SEED_SET};
 pub use cascade::{CascadeHead, CascadeHeader};
 pub use classifier::{Classifier, Label, Scratch};
 #[cfg(feature = "encoder")]
 pub use encoder::{Encoder, EncoderError};
-pub use features::FeatureParams;
+pub use features::{FeatureParams, Norms};
 pub use language::Language;
 pub use model::{FORMAT_VERSION, Head, HeadModel, Model, ModelError, ModelHeader};
 pub use summary::MAX_CHARS as SUMMARY_MAX_CHARS;

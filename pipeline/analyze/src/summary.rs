@@ -103,6 +103,7 @@ mod tests {
             char_ngrams: vec![],
             affixes: vec![],
             max_bytes: 4096,
+            norms: crate::Norms::default(),
         };
         let mut probe = Features::default();
         probe.add("refund", &params);

@@ -86,7 +86,7 @@ fn any_column_becomes_a_head() {
     let team = &trained.report.test.heads[0];
     assert!(team.head == "team" && team.overall.accuracy >= 0.95, "{}", team.overall.accuracy);
     assert_eq!(trained.report.test.charts().len(), 4);
-    assert!(trained.card.contains("fitted, with the same settings and epochs, to all of the data"));
+    assert!(trained.card.contains("fitted, with the same settings and choices, to all of the data"));
 
     let classifier = Classifier::from_model(Model::from_bytes(&trained.model).unwrap());
     let mut scratch = Scratch::default();

@@ -315,6 +315,7 @@ fn contribution(
         language: label(&analysis.language),
         tier: label(match analysis.tier {
             Tier::Local => "local",
+            Tier::Encoder => "encoder",
             Tier::Llm => "llm",
             Tier::Human => "human",
         }),

@@ -15,7 +15,8 @@ pub use console::ConsoleConfig;
 pub use load::{ConfigError, Overrides, load};
 pub use network::Network;
 pub use opinions::{
-    Ask, OpinionPolicy, OpinionsConfig, PriceConfig, ProviderConfig, ProviderKind, TenantOpinions,
+    Ask, EncoderConfig, OpinionPolicy, OpinionsConfig, PriceConfig, ProviderConfig, ProviderKind,
+    TenantOpinions,
 };
 pub use secret::{Secret, SecretError};
 pub use validate::Problem;

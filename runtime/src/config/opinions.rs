@@ -5,6 +5,7 @@ use super::validate::Check;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -26,7 +27,26 @@ pub struct OpinionsConfig {
     pub max_text_bytes: usize,
     pub cache: NonZeroUsize,
     pub policy: OpinionPolicy,
+    #[serde(default)]
+    pub encoder: Option<EncoderConfig>,
     pub providers: BTreeMap<String, ProviderConfig>,
+}
+
+/// The local encoder, which is asked before any provider.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct EncoderConfig {
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    #[serde(default = "one_thread")]
+    pub threads: NonZeroUsize,
+    #[serde(default)]
+    pub heads: Vec<PathBuf>,
+}
+
+fn one_thread() -> NonZeroUsize {
+    NonZeroUsize::MIN
 }
 
 /// When a second opinion is asked for, and what it may cost.
@@ -213,6 +233,14 @@ pub(super) fn check(config: &super::Config, check: &mut Check) {
         );
         check.that(seen.insert(name), "opinions.chain", &format!("names `{name}` twice"), "name it once");
     }
+    if let Some(encoder) = &opinions.encoder {
+        check.that(
+            encoder.threads.get() <= 64,
+            "opinions.encoder.threads",
+            "is more than 64",
+            "give a thread for each core that may be spent on it",
+        );
+    }
     for (name, provider) in &opinions.providers {
         provider.check(&format!("opinions.providers.{name}"), check);
     }
@@ -226,10 +254,10 @@ pub(super) fn check(config: &super::Config, check: &mut Check) {
 
 fn policy(field: &str, policy: &OpinionPolicy, config: &super::Config, check: &mut Check) {
     check.that(
-        policy.ask == Ask::Never || !config.opinions.chain.is_empty(),
+        policy.ask == Ask::Never || !config.opinions.chain.is_empty() || config.opinions.encoder.is_some(),
         &format!("{field}.ask"),
         "asks, but there is nobody to ask",
-        "name providers in opinions.chain, or set it to \"never\"",
+        "name providers in opinions.chain, describe [opinions.encoder], or set it to \"never\"",
     );
     check.that(
         (0.0..=1.0).contains(&policy.sample),

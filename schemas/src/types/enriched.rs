@@ -44,8 +44,10 @@ pub struct Label {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Tier {
-    /// The local model.
+    /// The fast local model.
     Local,
+    /// The local encoder, behind the fast model.
+    Encoder,
     /// A language model.
     Llm,
     /// A human reviewer.
@@ -69,6 +71,17 @@ pub struct Analysis {
     pub tokens_in: i64,
     pub tokens_out: i64,
     pub cost_microusd: i64,
+}
+
+/// What each judgement weighs in [`Analysis::uncertainty`]: the root cause decides who works on a ticket, the urgency when.
+const WEIGHTS: [f64; 3] = [0.5, 0.35, 0.15];
+
+impl Analysis {
+    /// How likely its judgements are wrong, weighed; 0 to 1. What second opinions are worth asking for rests on it.
+    pub fn uncertainty(&self) -> f64 {
+        let labels = [&self.root_cause, &self.urgency, &self.sentiment];
+        WEIGHTS.iter().zip(labels).map(|(weight, label)| weight * (1.0 - f64::from(label.confidence))).sum()
+    }
 }
 
 /// A ticket event after redaction and analysis; see `enriched.avsc`.

@@ -36,6 +36,37 @@ pub struct FeatureParams {
     pub affixes: Vec<u8>,
     /// Bytes of a text that are read: three quarters from its start, one quarter from its end.
     pub max_bytes: u32,
+    /// How much one feature counts in a text of many.
+    #[serde(default, skip_serializing_if = "Norms::is_joint")]
+    pub norms: Norms,
+}
+
+/// How much one feature counts in a text of many: the vector of its features is brought to length 1 before it is weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norms {
+    /// All features together.
+    #[default]
+    Joint,
+    /// Words (and their bigrams) for themselves, and parts of words for themselves: the parts are several times as many and
+    /// would have nearly all the say.
+    ByKind,
+}
+
+impl Norms {
+    /// The factors of words and of parts, for so many of each.
+    pub(crate) fn of(self, [words, parts]: [usize; 2]) -> [f32; 2] {
+        let norm = |count: usize| (count.max(1) as f32).sqrt().recip();
+        match self {
+            Self::Joint => [norm(words + parts); 2],
+            Self::ByKind => [norm(words), norm(parts)],
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde hands over")]
+    fn is_joint(&self) -> bool {
+        *self == Self::Joint
+    }
 }
 
 impl FeatureParams {
@@ -138,11 +169,6 @@ impl Features {
         self.parts = 0;
         self.letters.clear();
         self.sentences.clear();
-    }
-
-    /// Number of features, the `n` of the `1/sqrt(n)` normalisation.
-    pub fn len(&self) -> usize {
-        self.words.len() + self.parts
     }
 
     /// Appends the rows of a word's parts. They are not kept beside the word, since most words are met again and

@@ -11,6 +11,7 @@ fn params() -> FeatureParams {
         char_ngrams: vec![4],
         affixes: vec![],
         max_bytes: 4096,
+        norms: Norms::default(),
     }
 }
 

@@ -77,14 +77,14 @@ fn compose(
     if config.refit {
         writeln!(
             out,
-            "Measured before the weights of this file were fitted, with the same settings and epochs, to all of the data, \
+            "Measured before the weights of this file were fitted, with the same settings and choices, to all of the data, \
              dev and test included. Temperatures and thresholds are those of dev.\n"
         )?;
     }
     summary_table(out, &report.test)?;
-    writeln!(out, "\n| head | temperature | abstains below | epochs |\n| --- | ---: | ---: | ---: |")?;
-    for (head, temperature, threshold, epoch) in &report.calibration {
-        writeln!(out, "| {head} | {temperature:.2} | {threshold:.2} | {epoch} |")?;
+    writeln!(out, "\n| head | temperature | abstains below | chosen on dev |\n| --- | ---: | ---: | ---: |")?;
+    for (head, temperature, threshold, taken) in &report.calibration {
+        writeln!(out, "| {head} | {temperature:.2} | {threshold:.2} | {taken} |")?;
     }
     for head in &report.test.heads {
         class_table(out, head)?;

@@ -7,6 +7,7 @@
 //! give the same bits. (Leaving out a share of the features at random was tried and brought nothing.)
 
 use super::rng::Rng;
+use crate::features::Norms;
 
 /// Settings of the optimiser.
 #[derive(Debug, Clone, Copy)]
@@ -28,19 +29,23 @@ const PATIENCE: usize = 5;
 #[derive(Debug, Default)]
 pub struct Rows {
     rows: Vec<u32>,
-    ends: Vec<usize>,
+    /// Of each text: where its words end and its parts of words begin, and where they end.
+    ends: Vec<(usize, usize)>,
 }
 
 impl Rows {
     /// Adds a text.
-    pub fn push(&mut self, rows: impl Iterator<Item = u32>) {
-        self.rows.extend(rows);
-        self.ends.push(self.rows.len());
+    pub fn push(&mut self, words: impl IntoIterator<Item = u32>, parts: impl IntoIterator<Item = u32>) {
+        self.rows.extend(words);
+        let words = self.rows.len();
+        self.rows.extend(parts);
+        self.ends.push((words, self.rows.len()));
     }
 
-    fn get(&self, i: usize) -> &[u32] {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.rows[start..self.ends[i]]
+    pub(super) fn get(&self, i: usize) -> [&[u32]; 2] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1].1 };
+        let (middle, end) = self.ends[i];
+        [&self.rows[start..middle], &self.rows[middle..end]]
     }
 }
 
@@ -62,10 +67,25 @@ pub struct Fitted {
     pub weights: Vec<f32>,
     /// By class.
     pub biases: Vec<f32>,
-    /// Macro-F1 on dev of the epoch taken.
-    pub dev_macro_f1: f64,
-    /// The epoch taken, from 1.
-    pub epoch: usize,
+}
+
+/// What dev chose.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Taken {
+    /// The epoch, from 1.
+    Epoch(usize),
+    /// The cost of errors.
+    Cost(f32),
+}
+
+impl std::fmt::Display for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Taken::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Taken::Cost(cost) => write!(f, "cost {cost}"),
+        }
+    }
 }
 
 /// What one head is fitted to.
@@ -75,6 +95,8 @@ pub struct Problem<'a> {
     pub rows: &'a Rows,
     /// Rows of the table.
     pub table_rows: usize,
+    /// How features count.
+    pub norms: Norms,
     /// Number of classes.
     pub classes: usize,
     /// Fitted on.
@@ -83,14 +105,19 @@ pub struct Problem<'a> {
     pub dev: &'a [Target],
 }
 
-/// Fits one head. `progress` is told the epoch and its macro-F1 on dev.
-pub fn fit(problem: Problem<'_>, hyper: Hyper, seed: u64, mut progress: impl FnMut(usize, f64)) -> Fitted {
-    let Problem { rows, table_rows, classes, train, dev } = problem;
+/// Fits one head; also gives the epoch taken. `progress` is told the epoch and its macro-F1 on dev.
+pub fn fit(
+    problem: &Problem<'_>,
+    hyper: Hyper,
+    seed: u64,
+    mut progress: impl FnMut(usize, f64),
+) -> (Fitted, usize) {
+    let Problem { rows, table_rows, norms, classes, train, dev } = *problem;
     let class_weights = class_weights(train, classes, hyper.balance);
-    let mut state = State::new(table_rows, classes, hyper);
+    let mut state = State::new(table_rows, classes, hyper, norms);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut rng = Rng::new(seed);
-    let mut best: Option<Fitted> = None;
+    let mut best: Option<(f64, usize, Fitted)> = None;
     let mut mean = (vec![0.0; state.weights.len()], vec![0.0; classes]);
     for epoch in 1..=hyper.epochs {
         rng.shuffle(&mut order);
@@ -113,23 +140,22 @@ pub fn fit(problem: Problem<'_>, hyper: Hyper, seed: u64, mut progress: impl FnM
         }
         let f1 = super::metrics::macro_f1(&confusion, classes);
         progress(epoch, f1);
-        if dev.is_empty() || best.as_ref().is_none_or(|b| f1 > b.dev_macro_f1) {
-            best = Some(Fitted {
-                weights: state.weights.clone(),
-                biases: state.biases.clone(),
-                dev_macro_f1: f1,
-                epoch,
-            });
+        if dev.is_empty() || best.as_ref().is_none_or(|(best, ..)| f1 > *best) {
+            let fitted = Fitted { weights: state.weights.clone(), biases: state.biases.clone() };
+            best = Some((f1, epoch, fitted));
         }
         state.swap(&mut mean);
-        if best.as_ref().is_some_and(|b| epoch >= b.epoch + PATIENCE) {
+        if best.as_ref().is_some_and(|(_, best, _)| epoch >= best + PATIENCE) {
             break;
         }
     }
-    best.unwrap_or(Fitted { weights: state.weights, biases: state.biases, dev_macro_f1: 0.0, epoch: 0 })
+    match best {
+        Some((_, epoch, fitted)) => (fitted, epoch),
+        None => (Fitted { weights: state.weights, biases: state.biases }, 0),
+    }
 }
 
-fn class_weights(train: &[Target], classes: usize, balance: f32) -> Vec<f32> {
+pub(super) fn class_weights(train: &[Target], classes: usize, balance: f32) -> Vec<f32> {
     let mut counts = vec![0f32; classes];
     for t in train {
         counts[t.class] += t.weight;
@@ -140,6 +166,7 @@ fn class_weights(train: &[Target], classes: usize, balance: f32) -> Vec<f32> {
 }
 
 struct State {
+    norms: Norms,
     classes: usize,
     hyper: Hyper,
     weights: Vec<f32>,
@@ -150,8 +177,9 @@ struct State {
 }
 
 impl State {
-    fn new(table_rows: usize, classes: usize, hyper: Hyper) -> Self {
+    fn new(table_rows: usize, classes: usize, hyper: Hyper, norms: Norms) -> Self {
         State {
+            norms,
             classes,
             hyper,
             weights: vec![0.0; table_rows * classes],
@@ -167,23 +195,22 @@ impl State {
         std::mem::swap(&mut self.biases, &mut other.1);
     }
 
-    fn logits(&mut self, rows: &[u32]) -> f32 {
-        let norm = (rows.len().max(1) as f32).sqrt().recip();
-        self.p.fill(0.0);
-        for &row in rows {
-            let at = row as usize * self.classes;
-            for (p, w) in self.p.iter_mut().zip(&self.weights[at..at + self.classes]) {
-                *p += w;
+    fn logits(&mut self, kinds: [&[u32]; 2]) -> [f32; 2] {
+        let norms = self.norms.of(kinds.map(<[u32]>::len));
+        self.p.copy_from_slice(&self.biases);
+        for (rows, norm) in kinds.into_iter().zip(norms) {
+            for &row in rows {
+                let at = row as usize * self.classes;
+                for (p, w) in self.p.iter_mut().zip(&self.weights[at..at + self.classes]) {
+                    *p += w * norm;
+                }
             }
         }
-        for (p, b) in self.p.iter_mut().zip(&self.biases) {
-            *p = *p * norm + b;
-        }
-        norm
+        norms
     }
 
-    fn step(&mut self, rows: &[u32], class: usize, weight: f32) {
-        let norm = self.logits(rows);
+    fn step(&mut self, kinds: [&[u32]; 2], class: usize, weight: f32) {
+        let norms = self.logits(kinds);
         let max = self.p.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut total = 0.0;
         for p in &mut self.p {
@@ -194,7 +221,9 @@ impl State {
             *p = (*p / total - f32::from(u8::from(c == class))) * weight;
         }
         let Hyper { learning_rate, l2, .. } = self.hyper;
-        for &row in rows {
+        for (&row, norm) in
+            kinds.into_iter().zip(norms).flat_map(|(rows, norm)| rows.iter().map(move |row| (row, norm)))
+        {
             let at = row as usize * self.classes;
             let weights = &mut self.weights[at..at + self.classes];
             let squares = &mut self.squares[at..at + self.classes];
@@ -209,6 +238,27 @@ impl State {
             *b -= learning_rate * g / s.sqrt();
         }
     }
+}
+
+/// Macro-F1 of fitted weights on dev; 0 without dev.
+pub(super) fn dev_macro_f1(problem: &Problem<'_>, fitted: &Fitted) -> f64 {
+    let classes = problem.classes;
+    let mut confusion = vec![0u64; classes * classes];
+    let mut p = vec![0.0; classes];
+    for t in problem.dev {
+        let kinds = problem.rows.get(t.text);
+        p.copy_from_slice(&fitted.biases);
+        for (rows, norm) in kinds.into_iter().zip(problem.norms.of(kinds.map(<[u32]>::len))) {
+            for &row in rows {
+                let at = row as usize * classes;
+                for (p, w) in p.iter_mut().zip(&fitted.weights[at..at + classes]) {
+                    *p += w * norm;
+                }
+            }
+        }
+        confusion[t.class * classes + argmax(&p)] += 1;
+    }
+    super::metrics::macro_f1(&confusion, classes)
 }
 
 fn argmax(p: &[f32]) -> usize {

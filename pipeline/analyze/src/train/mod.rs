@@ -8,29 +8,33 @@
 pub(crate) mod card;
 pub mod cascade;
 pub mod chart;
+mod config;
 pub mod data;
 mod dense;
 pub mod fit;
+mod heads;
 pub mod label_map;
 pub mod metrics;
 pub mod rng;
 pub mod split;
+mod svm;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Serialize;
 
 use crate::{
     classifier::{Classifier, Scratch},
     eval::{Report, evaluate},
-    features::{FeatureParams, Features, window},
-    model::{HeadModel, Model, ModelError, ModelHeader},
+    features::FeatureParams,
+    model::{Model, ModelError, ModelHeader},
 };
+pub use config::{Config, Step};
 use data::{Example, Purpose, SeedSet};
-use fit::{Hyper, Problem, Rows, Target};
-use label_map::{Gold, LabelMap};
+use fit::Taken;
+use heads::{Corpus, fit_heads};
+use label_map::LabelMap;
 use metrics::Judged;
-use rng::Rng;
 use split::{Leakage, Split};
 
 /// Why training or evaluation failed.
@@ -96,108 +100,6 @@ pub enum TrainError {
     Metrics(#[source] serde_json::Error),
 }
 
-/// What to train.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Files and folders of JSON lines.
-    pub data: Vec<PathBuf>,
-    /// More of them, only measured and reported.
-    pub measure: Vec<PathBuf>,
-    /// Text of the label map.
-    pub label_map: String,
-    /// Text of the seed set, if it is to be used.
-    pub seed_set: Option<String>,
-    /// Seed of split, order and hashing.
-    pub seed: u64,
-    /// Name of the model, the first part of its version.
-    pub name: String,
-    /// Featuriser.
-    pub features: FeatureParams,
-    /// Columns of the data that become the heads, in place of those of the label map: any taxonomy.
-    pub columns: Vec<String>,
-    /// Optimiser; the label map may set a head's balance.
-    pub hyper: Hyper,
-    /// Whether the weights given are fitted once more, to all data, after everything was measured on the held-out parts.
-    pub refit: bool,
-    /// `1/part` of the data goes into dev, as much into test.
-    pub part: usize,
-    /// For the model card: the command that was run.
-    pub command: String,
-}
-
-impl Config {
-    /// The settings of the shipped model.
-    #[must_use]
-    pub fn new(data: Vec<PathBuf>, seed: u64) -> Self {
-        Config {
-            data,
-            measure: Vec::new(),
-            label_map: crate::SHIPPED_LABEL_MAP.to_owned(),
-            seed_set: Some(crate::SHIPPED_SEED_SET.to_owned()),
-            seed,
-            name: "tickets".into(),
-            features: FeatureParams {
-                bits: 17,
-                seed: seed ^ 0xDE5C,
-                word_bigrams: true,
-                // sliding 4-grams are as good (sentiment a hundredth better) and cost a quarter more time
-                char_ngrams: vec![],
-                affixes: vec![3, 5],
-                max_bytes: 4096,
-            },
-            columns: Vec::new(),
-            hyper: Hyper { learning_rate: 0.2, l2: 1e-5, epochs: 40, balance: 0.5 },
-            refit: false,
-            part: 10,
-            command: String::new(),
-        }
-    }
-
-    /// The settings for a taxonomy of one's own, given by columns of the data.
-    #[must_use]
-    pub fn of_columns(data: Vec<PathBuf>, columns: Vec<String>, seed: u64) -> Self {
-        let base = Self::new(data, seed);
-        // a quick step suits many labels with few texts each: 0.2 is half a point worse on banking77
-        let hyper = Hyper { learning_rate: 0.5, ..base.hyper };
-        Config { columns, seed_set: None, name: "taxonomy".into(), hyper, refit: true, ..base }
-    }
-
-    /// The label map that these settings ask for.
-    fn map(&self) -> Result<LabelMap, TrainError> {
-        let map = LabelMap::parse(&self.label_map)?;
-        if self.columns.is_empty() {
-            return Ok(map);
-        }
-        LabelMap::of_columns(&map, &data::columns(&self.data, &self.columns)?)
-    }
-}
-
-/// Where training is.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Reading and labelling.
-    Loading,
-    /// Splitting and checking for leakage.
-    Splitting,
-    /// Turning so many texts into features.
-    Featurising(usize),
-    /// A head has finished an epoch.
-    Epoch {
-        /// Which head.
-        head: String,
-        /// From 1.
-        epoch: usize,
-        /// At most so many.
-        of: usize,
-        /// Macro-F1 on dev.
-        dev_macro_f1: f64,
-    },
-    /// Calibrating on dev and measuring on test.
-    Measuring,
-    /// Fitting once more, to all data.
-    Refitting,
-}
-
 /// A head's name as part of a file's name.
 pub(crate) fn file_name(head: &str) -> String {
     head.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' }).collect()
@@ -223,8 +125,8 @@ pub struct TrainReport {
     pub features: FeatureParams,
     /// Where the texts went.
     pub data: DataReport,
-    /// Temperature, abstain threshold and epoch taken, by head.
-    pub calibration: Vec<(String, f32, f32, usize)>,
+    /// Temperature, abstain threshold and what dev chose, by head.
+    pub calibration: Vec<(String, f32, f32, Taken)>,
     /// On the test split.
     pub test: Report,
     /// On the sets that were only measured.
@@ -274,7 +176,7 @@ pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained,
 
     progress(Step::Featurising(examples.len()));
     let corpus = Corpus::new(config, &examples, &split, seeds.as_ref());
-    let (header, table, epochs) = fit_heads(config, &map, &corpus, &examples, None, progress)?;
+    let (header, table, taken) = fit_heads(config, &map, &corpus, &examples, None, progress)?;
 
     progress(Step::Measuring);
     let header = calibrate(header, &table, &map, &examples, &split)?;
@@ -298,8 +200,8 @@ pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained,
         calibration: header
             .heads
             .iter()
-            .zip(&epochs)
-            .map(|(h, &epoch)| (h.name.to_string(), h.temperature, h.abstain_below, epoch))
+            .zip(&taken)
+            .map(|(h, &taken)| (h.name.to_string(), h.temperature, h.abstain_below, taken))
             .collect(),
         test,
         measured,
@@ -312,7 +214,7 @@ pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained,
         let all = Split { train: (0..examples.len()).collect(), ..Split::default() };
         let corpus = Corpus::new(config, &examples, &all, seeds.as_ref());
         let (mut refitted, table, _) =
-            fit_heads(config, &map, &corpus, &examples, Some(&epochs), &mut |_| ())?;
+            fit_heads(config, &map, &corpus, &examples, Some(&taken), &mut |_| ())?;
         for (new, measured) in refitted.heads.iter_mut().zip(&header.heads) {
             (new.temperature, new.abstain_below) = (measured.temperature, measured.abstain_below);
         }
@@ -325,137 +227,6 @@ pub fn train(config: &Config, progress: &mut dyn FnMut(Step)) -> Result<Trained,
     let card = card::write(config, &map, &report, classifier.model().version(), model.len());
     let (measured, refitted) = (measured_model, config.refit);
     Ok(Trained { model, measured, refitted, report, metrics, card, examples, split })
-}
-
-/// Featurised texts: all examples, then wrapped copies of the training ones.
-struct Corpus {
-    rows: Rows,
-    /// Text and the example it comes from.
-    train: Vec<(usize, usize)>,
-    dev: Vec<(usize, usize)>,
-}
-
-impl Corpus {
-    fn new(config: &Config, examples: &[Example], split: &Split, seeds: Option<&SeedSet>) -> Self {
-        let mut rows = Rows::default();
-        let mut features = Features::default();
-        let mut texts = 0;
-        let mut add = |e: &Example| {
-            let max = config.features.max_bytes as usize;
-            features.clear();
-            for part in [window(&e.subject, max).0, window(&e.body, max).1, window(&e.body, max).0] {
-                features.add(part, &config.features);
-            }
-            let mut all = features.words.clone();
-            features.spelled.iter().for_each(|word| features.parts_of(*word, &config.features, &mut all));
-            rows.push(all.into_iter());
-            texts += 1;
-            texts - 1
-        };
-        let mut rng = Rng::new(config.seed ^ 0x3A9);
-        let mut alike: BTreeMap<(&str, &str, &Gold), Vec<usize>> = BTreeMap::new();
-        for &i in &split.train {
-            let e = &examples[i];
-            alike.entry((&e.source, &e.lang, &e.gold)).or_default().push(i);
-        }
-        let mut train: Vec<(usize, usize)> = Vec::new();
-        for &i in &split.train {
-            let e = &examples[i];
-            train.push((add(e), i));
-            // Tickets are longer than the sentences of public sets: every third text is seen once more between a
-            // greeting and a closing, every third together with another of its set and labels.
-            match rng.below(3) {
-                0 => {
-                    if let Some(wrapped) = seeds.and_then(|s| s.wrapped(e, &mut rng)) {
-                        train.push((add(&wrapped), i));
-                    }
-                }
-                1 => {
-                    let others = &alike[&(e.source.as_str(), e.lang.as_str(), &e.gold)];
-                    let other = &examples[others[rng.below(others.len())]];
-                    let body = format!("{}\n{} {}", e.body, other.subject, other.body);
-                    train.push((add(&Example { body, ..e.clone() }), i));
-                }
-                _ => {}
-            }
-        }
-        let dev = split.dev.iter().map(|&i| (add(&examples[i]), i)).collect();
-        Corpus { rows, train, dev }
-    }
-}
-
-fn fit_heads(
-    config: &Config,
-    map: &LabelMap,
-    corpus: &Corpus,
-    examples: &[Example],
-    epochs_wanted: Option<&[usize]>,
-    progress: &mut dyn FnMut(Step),
-) -> Result<(ModelHeader, Vec<i8>, Vec<usize>), TrainError> {
-    let labels: usize = map.heads().iter().map(|h| h.labels.len()).sum();
-    let width = labels.next_multiple_of(8);
-    let mut table = vec![0i8; config.features.rows() * width];
-    let (mut heads, mut epochs, mut column) = (Vec::new(), Vec::new(), 0);
-    for (index, spec) in map.heads().iter().enumerate() {
-        let head = &spec.name;
-        let mut hyper = Hyper { balance: spec.balance.unwrap_or(config.hyper.balance), ..config.hyper };
-        if let Some(epochs) = epochs_wanted {
-            hyper.epochs = epochs[index];
-        }
-        let classes = spec.labels.len();
-        let targets = |part: &[(usize, usize)]| -> Vec<Target> {
-            let labelled = part.iter().filter_map(|&(text, i)| {
-                let class = usize::from(*examples[i].gold[index].first()?);
-                Some(Target { text, class, weight: examples[i].weight })
-            });
-            labelled.collect()
-        };
-        let (train, dev) = (targets(&corpus.train), targets(&corpus.dev));
-        let found = train.iter().map(|t| t.class).collect::<std::collections::BTreeSet<_>>().len();
-        if found < 2 {
-            return Err(TrainError::TooFewLabels { head: head.clone(), labels: found });
-        }
-        let seed = config.seed ^ (index as u64 + 1);
-        let problem = Problem {
-            rows: &corpus.rows,
-            table_rows: config.features.rows(),
-            classes,
-            train: &train,
-            dev: &dev,
-        };
-        let fitted = fit::fit(problem, hyper, seed, |epoch, f1| {
-            progress(Step::Epoch { head: head.clone(), epoch, of: hyper.epochs, dev_macro_f1: f1 });
-        });
-        let (quantised, scales) = fit::quantise(&fitted.weights, classes);
-        for (row, weights) in table.chunks_exact_mut(width).zip(quantised.chunks_exact(classes)) {
-            row[column..column + classes].copy_from_slice(weights);
-        }
-        let fallback = spec.labels.iter().position(|l| *l == spec.fallback).unwrap_or(0);
-        heads.push(HeadModel {
-            name: Arc::from(head.as_str()),
-            labels: spec.labels.iter().map(|l| Arc::from(l.as_str())).collect(),
-            fallback: fallback as u16,
-            column: column as u16,
-            scales,
-            biases: fitted.biases,
-            temperature: 1.0,
-            abstain_below: 0.0,
-        });
-        epochs.push(fitted.epoch);
-        column += classes;
-    }
-    let mut trained_on: Vec<String> = examples.iter().map(|e| e.source.clone()).collect();
-    trained_on.sort();
-    trained_on.dedup();
-    let header = ModelHeader {
-        name: config.name.clone(),
-        features: config.features.clone(),
-        row_width: width as u16,
-        heads,
-        seed: config.seed,
-        trained_on,
-    };
-    Ok((header, table, epochs))
 }
 
 /// Fits temperatures on dev, then abstain thresholds on the calibrated confidences.
