@@ -4,7 +4,7 @@ use super::decode::Conversation;
 use crate::helpdesk::note::{self, Written};
 use crate::helpdesk::{Wrote, html, write};
 use crate::http::{
-    Answer, Budget, Call, CallError, Client, ClientOptions, Effect, RateLimits, SetupError, Turn,
+    Answer, Budget, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,7 +77,18 @@ pub struct Api {
 impl Api {
     /// The account of a tenant.
     pub fn new(tenant: &str, config: &FreshdeskConfig) -> Result<Self, SetupError> {
+        Self::sharing(tenant, config, &Rates::default(), false)
+    }
+
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &FreshdeskConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
         let mut options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        (options.rates, options.background) = (rates.clone(), background);
         let key = config.api_key.expose();
         // The key is the user name; the password may be anything.
         let pair = SecretString::from(format!("{}:X", key.expose_secret()));

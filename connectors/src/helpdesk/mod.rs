@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `account` | what a helpdesk is to the rest of the product, and which there are |
 //! | `connect` | starts the sides of an account |
+//! | `connections` | accounts that are kept in `control`, and come, change and go while the process runs |
 //! | `intake` | what every poll does with the tickets that it finds |
 //! | `backfill` | tickets of the past |
 //! | `writer`, `wrote` | when and how often a write-back is tried |
@@ -21,6 +22,7 @@
 mod account;
 mod backfill;
 mod connect;
+pub mod connections;
 pub mod decision;
 mod decode;
 pub mod ending;

@@ -3,7 +3,7 @@
 use super::decode::{self, Conversation, DecodeError};
 use crate::helpdesk::note::{self, Written};
 use crate::helpdesk::{Wrote, html, write};
-use crate::http::{Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Repeat, SetupError};
+use crate::http::{Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, Repeat, SetupError};
 use bytes::Bytes;
 use deskstream_runtime::config::IntercomConfig;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -100,7 +100,18 @@ struct Anything {}
 impl Api {
     /// The account of a tenant.
     pub fn new(tenant: &str, config: &IntercomConfig) -> Result<Self, SetupError> {
+        Self::sharing(tenant, config, &Rates::default(), false)
+    }
+
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &IntercomConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
         let mut options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        (options.rates, options.background) = (rates.clone(), background);
         let bearer = format!("Bearer {}", config.access_token.expose().expose_secret());
         options.authorization = Some(SecretString::from(bearer));
         options.headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));

@@ -3,7 +3,7 @@
 use super::decode::{self, Comment};
 use crate::helpdesk::note::{self, Written};
 use crate::http::{
-    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError, Turn,
+    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, Rates, SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -135,6 +135,17 @@ impl Api {
     /// The account of a tenant.
     pub fn new(tenant: &str, config: &ZendeskConfig) -> Result<Self, SetupError> {
         Self::with_options(config, ClientOptions::new(SERVICE, tenant, config.url.clone()))
+    }
+
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &ZendeskConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
+        let options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        Self::with_options(config, ClientOptions { rates: rates.clone(), background, ..options })
     }
 
     /// As [`Api::new`], with deadlines of one's own.

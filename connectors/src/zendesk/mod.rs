@@ -32,7 +32,7 @@ pub use receive::ZendeskReceiver;
 pub use write_back::Desk;
 
 use crate::helpdesk::{Account, Admin, Backfill, BackfillOptions, Poll, StartError, Webhooks, WriteBack};
-use crate::http::CallError;
+use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
 use backfill::ZendeskBackfill;
@@ -52,17 +52,24 @@ const CONCURRENCY: usize = 64;
 /// The tenant's account, if it has one.
 pub fn account(tenant: &str, config: &TenantConfig) -> Option<Box<dyn Account>> {
     let config = config.zendesk.clone()?;
-    Some(Box::new(Zendesk { tenant: tenant.to_owned(), config }))
+    Some(Box::new(Zendesk { tenant: tenant.to_owned(), config, rates: Rates::default() }))
 }
 
 struct Zendesk {
     tenant: String,
     config: ZendeskConfig,
+    /// All sides live from the same.
+    rates: Rates,
 }
 
 impl Zendesk {
     fn api(&self) -> Result<Arc<Api>, StartError> {
-        Ok(Arc::new(Api::new(&self.tenant, &self.config)?))
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, false)?))
+    }
+
+    /// For what can wait.
+    fn background(&self) -> Result<Arc<Api>, StartError> {
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, true)?))
     }
 }
 
@@ -92,7 +99,7 @@ impl Account for Zendesk {
     }
 
     fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError> {
-        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.api()?)))
+        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.background()?)))
     }
 
     fn backfill(
@@ -101,7 +108,7 @@ impl Account for Zendesk {
         sinks: &Sinks,
         options: BackfillOptions,
     ) -> Result<Option<Box<dyn Backfill>>, StartError> {
-        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.api()?).for_backfill();
+        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.background()?).for_backfill();
         Ok(Some(Box::new(ZendeskBackfill::new(poller, options))))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are refused, and every complaint names the field and the fix.
 
+mod account;
 mod channels;
 mod console;
 mod load;
@@ -10,6 +11,7 @@ mod opinions;
 mod secret;
 mod validate;
 
+pub use account::{AccountSettings, Helpdesk, Secrets, account};
 pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
 pub use console::ConsoleConfig;
 pub use load::{ConfigError, Overrides, load};
@@ -44,6 +46,7 @@ pub struct Config {
     pub keys: KeysConfig,
     pub audit: AuditConfig,
     pub http: HttpConfig,
+    pub connectors: ConnectorsConfig,
     pub console: ConsoleConfig,
     pub spool: SpoolConfig,
     pub pipeline: PipelineConfig,
@@ -188,6 +191,13 @@ pub struct HttpConfig {
     pub trust_forwarded_for: bool,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct ConnectorsConfig {
+    pub hosts: Vec<String>,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
@@ -273,7 +283,7 @@ pub enum PriorityPolicy {
 }
 
 /// One tenant.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct TenantConfig {
