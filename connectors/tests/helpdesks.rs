@@ -1,6 +1,8 @@
 //! The connectors of helpdesks against a real Kafka, a real registry and the sample helpdesks, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "helpdesks/connections.rs"]
+mod connections;
 #[path = "helpdesks/fault_matrix.rs"]
 mod fault_matrix;
 #[path = "helpdesks/feed.rs"]

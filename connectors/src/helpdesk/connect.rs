@@ -39,10 +39,8 @@ pub fn spawn(
 ) -> Result<(), StartError> {
     let (tenant, platform) = (account.tenant(), account.platform());
     let group = format!("{}.{}.{tenant}", process.config.pipeline.group, feed_name(platform));
-    let options = FeedOptions {
-        concurrency: account.concurrency(),
-        ..FeedOptions::new(part(tenant, platform), group)
-    };
+    let options =
+        FeedOptions { concurrency: account.concurrency(), ..FeedOptions::new(part(tenant, platform), group) };
     let feed = Feed::<Command>::new(process, options.of_tenant(tenant), sinks.dead_letters.clone())?;
     let writer = Arc::new(Writer::new(process, sinks, tenant, platform, account.write_back()?));
     tasks.spawn(feed.run(move |received| {

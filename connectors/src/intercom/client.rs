@@ -3,7 +3,9 @@
 use super::decode::{self, Conversation, DecodeError};
 use crate::helpdesk::note::{self, Written};
 use crate::helpdesk::{Wrote, html, write};
-use crate::http::{Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, Repeat, SetupError};
+use crate::http::{
+    Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, Repeat, SetupError,
+};
 use bytes::Bytes;
 use deskstream_runtime::config::IntercomConfig;
 use http::{HeaderName, HeaderValue, Method, StatusCode};

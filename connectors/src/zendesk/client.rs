@@ -3,7 +3,8 @@
 use super::decode::{self, Comment};
 use crate::helpdesk::note::{self, Written};
 use crate::http::{
-    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, Rates, SetupError, Turn,
+    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, Rates,
+    SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -10,7 +10,7 @@ use deskstream_samples::freshdesk::{self as sample, Freshdesk};
 use deskstream_samples::intercom::{self as chat, Intercom};
 use deskstream_samples::zendesk::{Limits, NewTicket, Options, Zendesk};
 use deskstream_schemas::{
-    Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent,
+    Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent, Topic,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -163,6 +163,22 @@ impl World {
         let served = webhook::serve(&self.process, self.sinks.clone(), spool, receivers).await.unwrap();
         self.tasks.spawn(async move { served.ended.await.unwrap() });
         served.address
+    }
+
+    /// As `connect` does: serves every account of the file and of `control`, and follows changes.
+    pub async fn serve_accounts(&self) -> SocketAddr {
+        let served = helpdesk::connections::Served::start(&self.process, &self.sinks, &self.tasks).unwrap();
+        let server =
+            webhook::serve(&self.process, self.sinks.clone(), None, served.receivers()).await.unwrap();
+        self.tasks.spawn(served.follow());
+        self.tasks.spawn(async move { server.ended.await.unwrap() });
+        server.address
+    }
+
+    /// Every payload of a topic, as it lies there.
+    pub async fn payloads(&self, topic: Topic) -> Vec<Vec<u8>> {
+        let (topic, kafka) = (self.process.topics.name(topic), self.process.config.kafka.clone());
+        tokio::task::spawn_blocking(move || payloads(&kafka, &topic)).await.unwrap()
     }
 
     /// The spool of the server that was started last.
@@ -363,6 +379,7 @@ fn configuration(
             other => panic!("no override for {other}"),
         }
     }
+    config.connectors.hosts = vec!["127.0.0.1".to_owned()];
     // Groups are the cluster's, topics ours: tests on one broker must not share them.
     config.pipeline.group = format!("{}deskstream", config.kafka.topic_prefix);
     config

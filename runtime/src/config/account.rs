@@ -250,7 +250,11 @@ mod tests {
             (json!({"url": url, "api_token": "hunter2"}), &["webhook_secret"][..], "api_token: is a secret"),
             (json!({"url": url}), &["password", "webhook_secret"], "password: is no secret"),
             (json!({"url": url, "email": "a@b.example"}), &["api_token"], "webhook_secret: is not set"),
-            (json!({"url": url, "emial": "a@b.example"}), &both, "tenants.acme.zendesk.emial: no such setting"),
+            (
+                json!({"url": url, "emial": "a@b.example"}),
+                &both,
+                "tenants.acme.zendesk.emial: no such setting",
+            ),
             (json!({"url": url}), &both, "tenants.acme.zendesk: does not say who we are"),
             (json!({"url": url, "email": "x", "poll": "often"}), &both, "tenants.acme.zendesk"),
         ] {

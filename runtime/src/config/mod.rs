@@ -12,7 +12,7 @@ mod secret;
 mod validate;
 
 pub use account::{AccountSettings, Helpdesk, Secrets, account};
-pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
+pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SlackConfig, SmtpTls, WebhookConfig};
 pub use console::ConsoleConfig;
 pub use load::{ConfigError, Overrides, load};
 pub use network::Network;

@@ -48,7 +48,8 @@ pub struct Inventory {
 
 /// Every account of the file and of `control`.
 pub fn inventory(process: &Process) -> Inventory {
-    let in_file = accounts(&process.config).into_iter().map(|account| Found { account, origin: Origin::File });
+    let in_file =
+        accounts(&process.config).into_iter().map(|account| Found { account, origin: Origin::File });
     let mut inventory = Inventory { served: in_file.collect(), ..Inventory::default() };
     for entity in process.control.list(CONNECTION_KIND) {
         match stored::named(&entity.id) {
@@ -236,7 +237,8 @@ impl Served {
         tasks.close();
         let all = tasks.clone();
         self.tasks.spawn(async move { all.wait().await });
-        self.running.insert(format!("{tenant}/{platform}"), Running { tenant, platform, origin, stop, tasks });
+        self.running
+            .insert(format!("{tenant}/{platform}"), Running { tenant, platform, origin, stop, tasks });
         Ok(())
     }
 
@@ -245,7 +247,10 @@ impl Served {
             tracing::error!(account = name, error = told(error), "an account in control can't be used");
         }
         for name in &inventory.shadowed {
-            tracing::warn!(account = name, "an account in control is not served: the file has one of that name");
+            tracing::warn!(
+                account = name,
+                "an account in control is not served: the file has one of that name"
+            );
         }
         let states = [("unusable", inventory.unusable.len()), ("shadowed", inventory.shadowed.len())];
         for (state, count) in states {

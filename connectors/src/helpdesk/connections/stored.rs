@@ -184,9 +184,7 @@ impl Draft {
         match process.control.get(CONNECTION_KIND, name).map(|entity| Connection::read(&entity)) {
             Some(Ok(_)) => Err(ConnectionError::Exists(name.to_owned())),
             // Registering it again is the way out of an entity that can't be read.
-            Some(Err(_)) | None => {
-                Self::checked(process, name, change.settings, change.secrets, None)
-            }
+            Some(Err(_)) | None => Self::checked(process, name, change.settings, change.secrets, None),
         }
     }
 

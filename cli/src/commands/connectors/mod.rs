@@ -1,15 +1,21 @@
 //! `deskstream connectors`: the accounts at helpdesks that this installation serves, and their state.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
+mod registered;
+
 use crate::audit_record;
 use crate::options::{self, ConfigOptions};
 use anyhow::Context;
-use deskstream_connectors::helpdesk::{self, Account, state};
+use deskstream_connectors::helpdesk::connections::{self, Connection, Found, Origin};
+use deskstream_connectors::helpdesk::{Account, state};
 use deskstream_runtime::Process;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-/// List, test, pause and resume the accounts at helpdesks. Running connectors take a change in within a second.
+/// List, test, register, change, remove, pause and resume the accounts at helpdesks.
+///
+/// Running connectors take a change in within a second. Accounts of the configuration file are changed there.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,7 +24,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Every account of the configuration: one JSON object a line.
+    /// Every account of the file and of the topic control: one JSON object a line. Of secrets the names.
     List {
         #[command(flatten)]
         config: ConfigOptions,
@@ -47,6 +53,12 @@ enum Command {
         #[command(flatten)]
         config: ConfigOptions,
     },
+    /// Register an account: it is kept, its secrets encrypted, on the topic control.
+    Register(registered::Register),
+    /// Change settings and secrets of a registered account; what is not named stays.
+    Set(registered::Set),
+    /// Remove a registered account, with where its poll stood.
+    Remove(registered::Remove),
     /// How far polls are, who we are there, what is paused or stopped: one JSON object a line.
     Status {
         /// The account, as in `acme/zendesk`; without it, all of them.
@@ -59,13 +71,10 @@ enum Command {
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::List { config } => {
-            for account in helpdesk::accounts(&config.load()?) {
-                let poll = account.poll_interval().map(|every| humantime::format_duration(every).to_string());
-                println!("{}", json!({ "account": account.name(), "poll": poll }));
-            }
-            Ok(())
-        }
+        Command::List { config } => list(&config).await,
+        Command::Register(args) => registered::register(args).await,
+        Command::Set(args) => registered::set(args).await,
+        Command::Remove(args) => registered::remove(args).await,
         Command::Test { account, config } => test(account.as_deref(), &config).await,
         Command::Pause { account, reason, config } => pause(&account, Some(reason), &config).await,
         Command::Resume { account, config } => pause(&account, None, &config).await,
@@ -74,8 +83,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// The accounts of that name, or all of them.
-fn named(config: &ConfigOptions, name: Option<&str>) -> anyhow::Result<Vec<Box<dyn Account>>> {
-    let all = helpdesk::accounts(&config.load()?);
+fn named(process: &Process, name: Option<&str>) -> anyhow::Result<Vec<Box<dyn Account>>> {
+    let inventory = connections::inventory(process);
+    for (name, error) in inventory.unusable {
+        tracing::error!(account = name, %error, "an account in control can't be used");
+    }
+    let all: Vec<_> = inventory.served.into_iter().map(|found| found.account).collect();
     let Some(name) = name else { return Ok(all) };
     let names: Vec<_> = all.iter().map(|account| account.name()).collect();
     let found: Vec<_> = all.into_iter().filter(|account| account.name() == name).collect();
@@ -83,9 +96,39 @@ fn named(config: &ConfigOptions, name: Option<&str>) -> anyhow::Result<Vec<Box<d
     Ok(found)
 }
 
+async fn list(config: &ConfigOptions) -> anyhow::Result<()> {
+    let process = start(config).await?;
+    let inventory = connections::inventory(&process);
+    for Found { account, origin } in inventory.served {
+        let poll = account.poll_interval().map(|every| humantime::format_duration(every).to_string());
+        let mut line = json!({ "account": account.name(), "source": "file", "poll": poll });
+        if let (Origin::Control(version), Ok(kept)) = (origin, Connection::stored(&process, &account.name()))
+        {
+            line["source"] = "control".into();
+            line["version"] = version.into();
+            line["settings"] = kept.settings.into();
+            line["secrets"] = kept.secrets.into();
+            line["changed_at"] = Timestamp::from_millisecond(kept.changed_at)?.to_string().into();
+            line["changed_by"] = kept.changed_by.into();
+        }
+        println!("{line}");
+    }
+    for name in inventory.shadowed {
+        let why = "not served: the configuration file has an account of that name";
+        println!("{}", json!({ "account": name, "source": "control", "shadowed": why }));
+    }
+    for (name, error) in inventory.unusable {
+        let error = deskstream_runtime::telemetry::told(&error);
+        println!("{}", json!({ "account": name, "source": "control", "unusable": error }));
+    }
+    process.shutdown.cancel();
+    Ok(())
+}
+
 async fn test(name: Option<&str>, config: &ConfigOptions) -> anyhow::Result<()> {
+    let process = start(config).await?;
     let mut failed = Vec::new();
-    for account in named(config, name)? {
+    for account in named(&process, name)? {
         let name = account.name();
         match account.admin()?.me().await {
             Ok(user) => println!("{}", json!({ "account": name, "ok": true, "user": user })),
@@ -99,13 +142,14 @@ async fn test(name: Option<&str>, config: &ConfigOptions) -> anyhow::Result<()> 
             }
         }
     }
+    process.shutdown.cancel();
     anyhow::ensure!(failed.is_empty(), "not connected: {}", failed.join(", "));
     Ok(())
 }
 
 async fn pause(name: &str, reason: Option<String>, config: &ConfigOptions) -> anyhow::Result<()> {
-    let account = named(config, Some(name))?.into_iter().next().context("there is one")?;
     let process = start(config).await?;
+    let account = named(&process, Some(name))?.into_iter().next().context("there is one")?;
     let action = if reason.is_some() { "pause.connector" } else { "resume.connector" };
     let told = reason.clone().unwrap_or_default();
     state::pause(&process.control, account.as_ref(), &options::user(), reason.as_deref()).await?;
@@ -116,9 +160,8 @@ async fn pause(name: &str, reason: Option<String>, config: &ConfigOptions) -> an
 }
 
 async fn status(name: Option<&str>, config: &ConfigOptions) -> anyhow::Result<()> {
-    let accounts = named(config, name)?;
     let process = start(config).await?;
-    for account in accounts {
+    for account in named(&process, name)? {
         println!("{}", serde_json::to_string(&state::of(&process, account.as_ref()))?);
     }
     process.shutdown.cancel();
