@@ -3,6 +3,10 @@
 
 #[path = "helpdesks/connections.rs"]
 mod connections;
+#[path = "helpdesks/disorder.rs"]
+mod disorder;
+#[path = "helpdesks/drafts.rs"]
+mod drafts;
 #[path = "helpdesks/fault_matrix.rs"]
 mod fault_matrix;
 #[path = "helpdesks/feed.rs"]
@@ -25,6 +29,8 @@ mod intercom_webhook;
 mod intercom_write_back;
 #[path = "helpdesks/overload.rs"]
 mod overload;
+#[path = "helpdesks/parsers.rs"]
+mod parsers;
 #[path = "helpdesks/safety.rs"]
 mod safety;
 #[path = "helpdesks/spool.rs"]
@@ -33,6 +39,8 @@ mod spool;
 mod support;
 #[path = "helpdesks/zendesk_backfill.rs"]
 mod zendesk_backfill;
+#[path = "helpdesks/zendesk_batch.rs"]
+mod zendesk_batch;
 #[path = "helpdesks/zendesk_poll.rs"]
 mod zendesk_poll;
 #[path = "helpdesks/zendesk_registration.rs"]

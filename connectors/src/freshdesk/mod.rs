@@ -26,7 +26,7 @@ mod write_back;
 
 pub use crate::helpdesk::{PollError, Polled};
 pub use poll::Poller;
-pub use receive::FreshdeskReceiver;
+pub use receive::{FreshdeskReceiver, receive_named};
 pub use write_back::Desk;
 
 use crate::helpdesk::{Account, Admin, Poll, StartError, WriteBack};

@@ -103,3 +103,12 @@ impl Receiver for FreshdeskReceiver {
         None
     }
 }
+
+/// What a body comes to as a webhook, and as the ticket that a webhook names: what of Freshdesk's reading takes input from
+/// outside, apart from the requests between.
+pub fn receive_named(tenant: &str, body: &[u8], received_at: i64) -> (Option<Reading>, Option<Reading>) {
+    let named = decode::webhook(body).ok().map(Reading::Named);
+    let read = decode::ticket(body)
+        .and_then(|ticket| map::ticket(tenant, &ticket, Origin::Webhook, received_at, None));
+    (named, read.ok().flatten().map(|mapped| Reading::Event(Box::new(mapped))))
+}

@@ -22,6 +22,16 @@ pub fn escape(text: &str) -> String {
     html
 }
 
+/// A text of several lines as an HTML block.
+pub fn block(text: &str) -> String {
+    format!("<div>{}</div>", escape(text).replace('\n', "<br>"))
+}
+
+/// Whether two texts have the same words: helpdesks fold white space.
+pub fn same_words(one: &str, other: &str) -> bool {
+    one.split_whitespace().eq(other.split_whitespace())
+}
+
 /// The text that HTML shows, one line per block. Linear in its length, whatever it is.
 pub fn text(html: &str) -> String {
     let mut text = String::with_capacity(html.len());

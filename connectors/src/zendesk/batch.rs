@@ -169,20 +169,17 @@ async fn send(api: &Api, batch: &[Row]) -> Result<HashMap<String, Updated>, Done
         .map(|row| serde_json::value::RawValue::from_string(row.ticket.clone()))
         .collect::<Result<_, _>>()
         .map_err(|_| Done::Failed { status: None, effect: Effect::None, hint: Hint::Never })?;
-    let tickets: Vec<_> =
-        ids.iter().zip(batch).map(|(id, row)| Sent { id, update: &row.update }).collect();
+    let tickets: Vec<_> = ids.iter().zip(batch).map(|(id, row)| Sent { id, update: &row.update }).collect();
     let body = serde_json::to_vec(&serde_json::json!({ "tickets": tickets })).expect("texts are JSON");
     let call = Call::write(ENDPOINT, Method::PUT, "/api/v2/tickets/update_many", Bytes::from(body));
-    let failed = |error: &CallError| Done::Failed {
-        status: error.status(),
-        effect: error.effect,
-        hint: error.hint,
-    };
+    let failed =
+        |error: &CallError| Done::Failed { status: error.status(), effect: error.effect, hint: error.hint };
     let answer = api.http().call(&call).await.map_err(|error| {
         tracing::warn!(%error, tickets = batch.len(), "a batch of updates was not taken");
         failed(&error)
     })?;
-    let begun: Status = api.http().json(ENDPOINT, &answer, Effect::Unknown).map_err(|error| failed(&error))?;
+    let begun: Status =
+        api.http().json(ENDPOINT, &answer, Effect::Unknown).map_err(|error| failed(&error))?;
     let mut job = begun.job_status;
     let deadline = Instant::now() + PATIENCE;
     let mut waits = ASK.waits();
@@ -195,7 +192,8 @@ async fn send(api: &Api, batch: &[Row]) -> Result<HashMap<String, Updated>, Done
         tokio::time::sleep(waits.next().unwrap_or(ASK.most)).await;
         let url = format!("/api/v2/job_statuses/{}", job.id);
         let asked = api.http().call(&Call::get("job_status", &url)).await;
-        let status = asked.and_then(|answer| api.http().json::<Status>("job_status", &answer, Effect::Unknown));
+        let status =
+            asked.and_then(|answer| api.http().json::<Status>("job_status", &answer, Effect::Unknown));
         match status {
             Ok(status) => job = status.job_status,
             Err(error) if error.retry() => {

@@ -10,12 +10,13 @@
 //! | `poll` | incremental export with a durable cursor |
 //! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
-//! | `write_back` | one round of a write-back |
+//! | `write_back`, `batch` | one round of a write-back; many updates by one request |
 //! | `webhooks` | registers webhooks, changes their secrets, deletes them |
 //!
 //! What other helpdesks need, too, is in [`crate::helpdesk`].
 
 mod backfill;
+mod batch;
 pub mod client;
 pub mod decide;
 pub mod decode;
@@ -113,7 +114,8 @@ impl Account for Zendesk {
     }
 
     fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError> {
-        Ok(Arc::new(Desk::new(self.api()?)))
+        let desk = Desk::new(self.api()?).with_fields(self.config.fields.clone());
+        Ok(Arc::new(if self.config.batch { desk.in_batches() } else { desk }))
     }
 
     fn concurrency(&self) -> usize {

@@ -267,6 +267,8 @@ impl World {
             tags: vec!["ds_cause_refund".into(), format!("ds_round_{number}")],
             note: Some(format!(r#"{{"root_cause":"refund","round":{number}}}"#)),
             priority: Some(Priority::High),
+            draft: None,
+            fields: [("root_cause".to_owned(), "refund".to_owned())].into(),
         }
     }
 
@@ -374,6 +376,13 @@ fn configuration(
                 let networks =
                     value.split(',').map(|network| serde_json::from_value(network.into()).unwrap());
                 freshdesk_of(&mut config).webhook_sources = networks.collect();
+            }
+            "write_back.draft" => {
+                config.write_back.draft = serde_json::from_value(value.as_str().into()).unwrap();
+            }
+            "zendesk.batch" => zendesk_of(&mut config).batch = value.parse().unwrap(),
+            "zendesk.root_cause" => {
+                zendesk_of(&mut config).fields = [("root_cause".to_owned(), value.parse().unwrap())].into();
             }
             "write_back.note" => config.write_back.note = value.parse().unwrap(),
             other => panic!("no override for {other}"),

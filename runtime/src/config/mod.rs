@@ -249,7 +249,22 @@ pub struct WriteBackConfig {
     pub tags: bool,
     pub priority: PriorityPolicy,
     pub note: bool,
+    pub draft: DraftPolicy,
+    pub custom_fields: bool,
     pub max_per_hour: Option<NonZeroU32>,
+}
+
+/// What becomes of a reply that is proposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DraftPolicy {
+    /// Nothing.
+    #[default]
+    Never,
+    /// It stands in the private note, marked as a draft: an agent sends it, or does not.
+    Note,
+    /// It is sent to the requester, where the helpdesk lets us (Freshdesk, Intercom); elsewhere as `Note`.
+    Reply,
 }
 
 /// What of a ticket a write-back may write.
@@ -260,6 +275,8 @@ pub enum WriteBackField {
     Tags,
     Note,
     Priority,
+    Draft,
+    CustomFields,
 }
 
 /// What holds for one tenant's write-backs; unset: what holds for all.
@@ -309,6 +326,10 @@ pub struct ZendeskConfig {
     pub requests_per_minute: NonZeroU32,
     #[serde(default = "updates_per_minute")]
     pub updates_per_minute: NonZeroU32,
+    #[serde(default)]
+    pub fields: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub batch: bool,
 }
 
 /// The API rate limit of Zendesk's smallest plan (Suite Team).

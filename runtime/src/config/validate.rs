@@ -9,6 +9,9 @@ use url::Url;
 /// A shared secret that is shorter can be guessed.
 const LEAST_SHARED_SECRET: usize = 16;
 
+/// What custom fields can be filled with.
+const LABELS: [&str; 5] = ["root_cause", "urgency", "sentiment", "industry", "language"];
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One thing wrong with the configuration.
@@ -266,6 +269,14 @@ impl Check {
                 "does not say who we are in one way",
                 "give email and api_token, or oauth_token alone",
             );
+            for name in zendesk.fields.keys().filter(|name| !LABELS.contains(&name.as_str())) {
+                self.that(
+                    false,
+                    &format!("tenants.{id}.zendesk.fields.{name}"),
+                    "is no label of the analysis",
+                    "give root_cause, urgency, sentiment, industry or language",
+                );
+            }
         }
         if let Some(freshdesk) = &tenant.freshdesk {
             self.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
