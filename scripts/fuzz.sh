@@ -14,6 +14,8 @@ cargo +nightly --version >/dev/null 2>&1 || { echo "make fuzz: no nightly compil
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-../../target}/fuzz"
 # What cargo-fuzz sets, without a sanitizer: the parsers have no unsafe code.
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Cdebug-assertions"
+# The versions that the product has, as far as they are the same.
+[ -e Cargo.lock ] || cp ../../Cargo.lock .
 cargo +nightly build --release --target x86_64-unknown-linux-gnu
 
 for target in "${targets[@]}"; do

@@ -33,6 +33,8 @@ mod overload;
 mod parsers;
 #[path = "helpdesks/safety.rs"]
 mod safety;
+#[path = "helpdesks/search.rs"]
+mod search;
 #[path = "helpdesks/spool.rs"]
 mod spool;
 #[path = "helpdesks/support.rs"]

@@ -103,6 +103,10 @@ impl Api {
         Ok(Self { http: Client::new(options)? })
     }
 
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
     /// What Freshdesk last said of the account's limits.
     pub fn limits(&self) -> RateLimits {
         self.http.limits()

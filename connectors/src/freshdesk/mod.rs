@@ -21,6 +21,7 @@ pub mod decode;
 pub mod map;
 mod poll;
 mod receive;
+mod search;
 pub mod verify;
 mod write_back;
 
@@ -29,7 +30,7 @@ pub use poll::Poller;
 pub use receive::{FreshdeskReceiver, receive_named};
 pub use write_back::Desk;
 
-use crate::helpdesk::{Account, Admin, Poll, StartError, WriteBack};
+use crate::helpdesk::{Account, Admin, Poll, Search, StartError, WriteBack};
 use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
@@ -111,5 +112,9 @@ impl Account for Freshdesk {
 impl Admin for Api {
     fn me(&self) -> BoxFuture<'_, Result<String, CallError>> {
         Api::me(self).boxed()
+    }
+
+    fn search(&self) -> Option<&dyn Search> {
+        Some(self)
     }
 }

@@ -11,6 +11,7 @@
 
 use super::backfill::{Backfill, BackfillOptions};
 use super::intake::{Intake, PollError, Polled};
+use super::search::Search;
 use super::webhooks::Webhooks;
 use super::writer::{Round, Step};
 use crate::http::{CallError, RateLimits, SetupError};
@@ -101,6 +102,11 @@ pub trait Admin: Send + Sync + 'static {
 
     /// Its webhooks, where the helpdesk has an API for them; elsewhere an admin makes them by hand.
     fn webhooks(&self) -> Option<&dyn Webhooks> {
+        None
+    }
+
+    /// Its search, where the helpdesk has one that takes a text.
+    fn search(&self) -> Option<&dyn Search> {
         None
     }
 }

@@ -13,6 +13,7 @@
 //! | `state` | whether an account is paused, and what `control` tells of it |
 //! | `own_user` | who we are at a helpdesk |
 //! | `mail` | what is new in a mail, and what it quotes |
+//! | `search` | the helpdesk's own search |
 //! | `webhooks` | registration of webhooks, where a helpdesk has an API for that |
 //! | `people` | who takes part in a ticket |
 //! | `decode`, `lenient`, `html` | JSON and HTML, read tolerantly |
@@ -35,6 +36,7 @@ pub mod note;
 pub(crate) mod own_user;
 pub(crate) mod people;
 pub(crate) mod recent;
+mod search;
 pub mod state;
 pub mod tags;
 mod webhooks;
@@ -47,6 +49,7 @@ pub use connect::{receivers, spawn};
 pub use decode::DecodeError;
 pub(crate) use decode::object;
 pub use intake::{PollError, Polled, every};
+pub use search::{Hit, Hits, Search};
 pub use webhooks::{Registered, Webhook, WebhookError, Webhooks};
 pub use writer::{Round, Step, Writer};
 pub use wrote::Wrote;

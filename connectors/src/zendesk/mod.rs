@@ -11,6 +11,7 @@
 //! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
 //! | `write_back`, `batch` | one round of a write-back; many updates by one request |
+//! | `search` | Zendesk's search, by cursor |
 //! | `webhooks` | registers webhooks, changes their secrets, deletes them |
 //!
 //! What other helpdesks need, too, is in [`crate::helpdesk`].
@@ -23,6 +24,7 @@ pub mod decode;
 pub mod map;
 mod poll;
 mod receive;
+mod search;
 pub mod verify;
 mod webhooks;
 mod write_back;
@@ -32,7 +34,9 @@ pub use poll::Poller;
 pub use receive::ZendeskReceiver;
 pub use write_back::Desk;
 
-use crate::helpdesk::{Account, Admin, Backfill, BackfillOptions, Poll, StartError, Webhooks, WriteBack};
+use crate::helpdesk::{
+    Account, Admin, Backfill, BackfillOptions, Poll, Search, StartError, Webhooks, WriteBack,
+};
 use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
@@ -133,6 +137,10 @@ impl Admin for Api {
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+
+    fn search(&self) -> Option<&dyn Search> {
         Some(self)
     }
 }

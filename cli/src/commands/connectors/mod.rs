@@ -59,6 +59,19 @@ enum Command {
     Set(registered::Set),
     /// Remove a registered account, with where its poll stood.
     Remove(registered::Remove),
+    /// Search an account's tickets by the helpdesk's own search: one JSON object a line.
+    Search {
+        /// The account, as in `acme/zendesk`.
+        account: String,
+        /// In the helpdesk's own words: `tags:ds_urgency_high status:open` at Zendesk, `tag:'ds_urgency_high' AND status:2` at
+        /// Freshdesk.
+        query: String,
+        /// Most tickets.
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        most: usize,
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
     /// How far polls are, who we are there, what is paused or stopped: one JSON object a line.
     Status {
         /// The account, as in `acme/zendesk`; without it, all of them.
@@ -78,6 +91,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Command::Test { account, config } => test(account.as_deref(), &config).await,
         Command::Pause { account, reason, config } => pause(&account, Some(reason), &config).await,
         Command::Resume { account, config } => pause(&account, None, &config).await,
+        Command::Search { account, query, most, config } => search(&account, &query, most, &config).await,
         Command::Status { account, config } => status(account.as_deref(), &config).await,
     }
 }
@@ -144,6 +158,22 @@ async fn test(name: Option<&str>, config: &ConfigOptions) -> anyhow::Result<()> 
     }
     process.shutdown.cancel();
     anyhow::ensure!(failed.is_empty(), "not connected: {}", failed.join(", "));
+    Ok(())
+}
+
+async fn search(name: &str, query: &str, most: usize, config: &ConfigOptions) -> anyhow::Result<()> {
+    let process = start(config).await?;
+    let account = named(&process, Some(name))?.into_iter().next().context("there is one")?;
+    let admin = account.admin()?;
+    let search = admin.search().with_context(|| format!("{} has no search by text", account.platform()))?;
+    let found = search.tickets(query, most).await?;
+    for hit in &found.hits {
+        println!("{}", serde_json::to_string(hit)?);
+    }
+    process.shutdown.cancel();
+    if found.more {
+        tracing::error!("there are more: narrow the query, or raise --most");
+    }
     Ok(())
 }
 
