@@ -105,20 +105,20 @@ pub(crate) mod tests {
     fn a_draft_is_written_as_policy_says() {
         let command = command(Platform::Zendesk);
         let with = |draft, note| WriteBackConfig { draft, note, ..policy() };
-        let note = |draft, analysis, sends| super::note(&command, &with(draft, analysis), sends);
+        let written = |draft, analysis, sends| note(&command, &with(draft, analysis), sends);
         let has_draft = |text: Option<String>| text.is_some_and(|text| text.contains("we refund it"));
         for sends in [Sends::Replies, Sends::Nothing] {
-            assert!(!has_draft(note(DraftPolicy::Never, true, sends)));
-            assert!(has_draft(note(DraftPolicy::Note, true, sends)));
-            assert!(has_draft(note(DraftPolicy::Note, false, sends)));
-            assert_eq!(note(DraftPolicy::Never, false, sends), None);
+            assert!(!has_draft(written(DraftPolicy::Never, true, sends)));
+            assert!(has_draft(written(DraftPolicy::Note, true, sends)));
+            assert!(has_draft(written(DraftPolicy::Note, false, sends)));
+            assert_eq!(written(DraftPolicy::Never, false, sends), None);
         }
-        assert!(!has_draft(note(DraftPolicy::Reply, true, Sends::Replies)));
-        assert!(has_draft(note(DraftPolicy::Reply, true, Sends::Nothing)));
+        assert!(!has_draft(written(DraftPolicy::Reply, true, Sends::Replies)));
+        assert!(has_draft(written(DraftPolicy::Reply, true, Sends::Nothing)));
         assert_eq!(reply(&command, &with(DraftPolicy::Note, true)), None);
         assert!(reply(&command, &with(DraftPolicy::Reply, true)).is_some());
         let none = Command { draft: None, ..command.clone() };
         assert_eq!(reply(&none, &with(DraftPolicy::Reply, true)), None);
-        assert_eq!(super::note(&none, &with(DraftPolicy::Note, false), Sends::Nothing), None);
+        assert_eq!(note(&none, &with(DraftPolicy::Note, false), Sends::Nothing), None);
     }
 }

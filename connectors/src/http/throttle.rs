@@ -239,7 +239,7 @@ mod tests {
         let (writes, order) = (Throttle::new(&options), Mutex::new(Vec::new()));
         let polls = Throttle::new(&ClientOptions { background: true, ..options });
         for _ in 0..150 {
-            writes.turn(&read(), soon()).await.unwrap();
+            drop(writes.turn(&read(), soon()).await.unwrap());
         }
         let deadline = Instant::now() + Duration::from_secs(60);
         let ask = async |throttle: &Throttle, name: &'static str| {

@@ -77,10 +77,12 @@ pub enum ServeError {
     },
 }
 
+type ByTenant = HashMap<(Platform, String), Arc<dyn Receiver>>;
+
 /// The accounts that are served, by platform and tenant. May change while the server runs; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Receivers {
-    by_tenant: Arc<RwLock<HashMap<(Platform, String), Arc<dyn Receiver>>>>,
+    by_tenant: Arc<RwLock<ByTenant>>,
 }
 
 impl Receivers {
