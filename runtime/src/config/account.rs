@@ -111,12 +111,15 @@ pub fn account(
         settings.iter().map(|(name, value)| (name.clone(), value.clone())).chain(placeholders).collect();
     let figment = Figment::from(Serialized::default(&field, Value::Object(all)));
     let mut config: TenantConfig = figment.extract_inner(&format!("tenants.{tenant}")).map_err(|errors| {
-        let told = |error: figment::Error| {
+        let told = |mut error: figment::Error| {
+            // Where in our own code the values were put together is no help.
+            error.metadata = None;
             let mut problem = explain(error);
-            if !problem.field.starts_with(&field) {
-                let path = problem.field.trim_start_matches(helpdesk.name()).trim_start_matches('.');
-                problem.field = format!("{field}.{path}");
-            }
+            let outer = ["tenants", tenant, helpdesk.name()];
+            // Figment's path of a value that is taken from within another is neither's; its end is the setting.
+            let is_setting = |part: &&str| !outer.contains(part) && part.parse::<usize>().is_err();
+            let setting = problem.field.rsplit('.').find(is_setting);
+            problem.field = setting.map_or_else(|| field.clone(), |setting| format!("{field}.{setting}"));
             problem
         };
         ConfigError { problems: errors.into_iter().map(told).collect() }
