@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contract bench bench-redact bench-analyze fmt lint doctor clean tools deny
+.PHONY: help setup build demo test test-contract fuzz bench bench-redact bench-analyze fmt lint doctor clean tools deny
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Flags for the command that a target runs: make demo ARGS="--for 60s"
@@ -34,6 +34,9 @@ test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
 
 test-contract: tools ## Hold clients and samples to vendors' descriptions and libraries: Prism, zenpy, slack_sdk
 	@scripts/contract.sh $(ARGS)
+
+fuzz: ## Fuzz the parsers of webhooks, ten minutes each (ARGS="60 zendesk" for a minute of one)
+	@scripts/fuzz.sh $(ARGS)
 
 bench: tools ## Measure stages, throughput, soak, webhooks, latency (ARGS="throughput --events 100000" for one)
 	cargo build --release --bins

@@ -62,6 +62,11 @@ async fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
     assert_eq!(count("integrity_problems"), 0);
     assert_eq!(count("repeated_write_backs"), 0);
     assert!(count("write_backs_applied") > 0, "{summary:#}");
+    // Accounts of Zendesk are configured, the others registered while all runs.
+    for helpdesk in ["zendesk", "freshdesk", "intercom"] {
+        assert!(summary["tickets_of"][helpdesk].as_u64().unwrap_or(0) > 0, "{helpdesk}: {summary:#}");
+        assert!(summary["written_back_to"][helpdesk].as_u64().unwrap_or(0) > 0, "{helpdesk}: {summary:#}");
+    }
     assert!(summary["redactions"]["EMAIL"].as_u64().unwrap() > 0, "{summary:#}");
     assert!(count("alerts_fired") >= 1 && count("chat_messages") >= 1, "{summary:#}");
     assert_eq!(summary["lag"], 0);

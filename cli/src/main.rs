@@ -6,8 +6,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    audit, backfill, bench, connect, connectors, console, dead_letters, demo, doctor, erase, eval, import,
-    keys, migrate, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
+    alerts, audit, backfill, bench, connect, connectors, console, dead_letters, demo, doctor, erase, eval,
+    import, keys, migrate, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
 };
 use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ enum Command {
     Demo(demo::Args),
     /// Run the connectors: webhooks, polls, write-backs, alert delivery, ClickHouse sink.
     Connect(connect::Args),
-    /// List, test, pause and resume the accounts at helpdesks.
+    /// List, test, register, change, remove, pause and resume the accounts at helpdesks.
     Connectors(connectors::Args),
     /// Run the pipeline: redaction, analysis, windows, alert rules.
     Run(run::Args),
@@ -49,6 +49,8 @@ enum Command {
     Erase(erase::Args),
     /// List tenants' data keys, rotate them, or wrap them with another master key.
     Keys(keys::Args),
+    /// List the alerts that fire, or say who takes care of one.
+    Alerts(alerts::Args),
     /// Verify the audit trail, or show the keys that sign it.
     Audit(audit::Args),
     /// Check, set, show and remove redaction policies.
@@ -112,6 +114,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Webhooks(args) => webhooks::run(args).await.map(done),
             Command::Erase(args) => erase::run(args).await.map(done),
             Command::Keys(args) => keys::run(args).await.map(done),
+            Command::Alerts(args) => alerts::run(args).await.map(done),
             Command::Audit(args) => audit::run(args).await,
             Command::Policy(args) => policy::run(args).await.map(done),
             Command::Connectors(args) => connectors::run(args).await.map(done),

@@ -102,8 +102,9 @@ async fn our_requests_and_the_samples_answers_are_as_intercom_describes() {
     assert_eq!(api.attach(id, &tag.id).await.unwrap(), Wrote::Applied(()));
     assert_eq!(api.set_attribute(id, "Urgency", "high").await.unwrap(), Wrote::Applied(()));
     assert_eq!(api.add_note(id, "{\"deskstream_command\":\"c-1\"}").await.unwrap(), Wrote::Applied(()));
+    assert_eq!(api.reply(id, "Dear Sam,\nit is refunded.").await.unwrap(), Wrote::Applied(()));
     let state = api.state(id).await.unwrap().unwrap();
-    assert_eq!((state.notes.len(), state.tags.len()), (1, 2));
+    assert_eq!((state.notes.len(), state.replies.len(), state.tags.len()), (1, 1, 2));
     assert_eq!(api.detach(id, &tag.id).await.unwrap(), Wrote::Applied(()));
 
     // That it would have told: a note that names no admin.

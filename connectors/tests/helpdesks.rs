@@ -1,6 +1,12 @@
 //! The connectors of helpdesks against a real Kafka, a real registry and the sample helpdesks, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "helpdesks/connections.rs"]
+mod connections;
+#[path = "helpdesks/disorder.rs"]
+mod disorder;
+#[path = "helpdesks/drafts.rs"]
+mod drafts;
 #[path = "helpdesks/fault_matrix.rs"]
 mod fault_matrix;
 #[path = "helpdesks/feed.rs"]
@@ -23,14 +29,20 @@ mod intercom_webhook;
 mod intercom_write_back;
 #[path = "helpdesks/overload.rs"]
 mod overload;
+#[path = "helpdesks/parsers.rs"]
+mod parsers;
 #[path = "helpdesks/safety.rs"]
 mod safety;
+#[path = "helpdesks/search.rs"]
+mod search;
 #[path = "helpdesks/spool.rs"]
 mod spool;
 #[path = "helpdesks/support.rs"]
 mod support;
 #[path = "helpdesks/zendesk_backfill.rs"]
 mod zendesk_backfill;
+#[path = "helpdesks/zendesk_batch.rs"]
+mod zendesk_batch;
 #[path = "helpdesks/zendesk_poll.rs"]
 mod zendesk_poll;
 #[path = "helpdesks/zendesk_registration.rs"]

@@ -34,6 +34,12 @@ impl Health {
         part
     }
 
+    /// Forgets a part: what it did is not wanted any more.
+    pub fn remove(&self, name: &str) {
+        self.parts.write().remove(name);
+        drop(READY.remove_label_values(&[name]));
+    }
+
     /// Whether every part is ready, and the state of each.
     pub fn report(&self) -> (bool, BTreeMap<&'static str, PartState>) {
         let parts = self.parts.read().clone();
@@ -89,5 +95,7 @@ mod tests {
         assert_eq!(parts["kafka"].reason, "connection refused");
         assert_eq!(READY.with_label_values(&["kafka"]).get(), 0);
         assert_eq!(READY.with_label_values(&["clickhouse"]).get(), 1);
+        health.remove("kafka");
+        assert_eq!((health.report().0, health.report().1.len()), (true, 1));
     }
 }

@@ -256,6 +256,8 @@ fn every_type_fits_its_schema() {
         tags: vec!["ds_a".into()],
         note: some("{}"),
         priority: Some(Priority::High),
+        draft: Some("Dear Sam,".into()),
+        fields: [("root_cause".to_owned(), "refund".to_owned())].into(),
     });
     round_trip(&Outcome {
         kind: OutcomeKind::Alert,

@@ -3,7 +3,7 @@
 
 use crate::options::ConfigOptions;
 use anyhow::anyhow;
-use deskstream_connectors::helpdesk::{self, BackfillOptions, BackfillProgress, PollError};
+use deskstream_connectors::helpdesk::{BackfillOptions, BackfillProgress, PollError, connections};
 use deskstream_connectors::kafka::Sinks;
 use deskstream_runtime::Process;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
@@ -49,12 +49,9 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Reads until the present, and tells what came of it.
 pub async fn run(args: Args, process: Process) -> anyhow::Result<()> {
-    let accounts = helpdesk::accounts(&process.config);
-    let account = accounts
-        .iter()
-        .find(|account| account.tenant() == args.tenant && account.platform().as_str() == args.helpdesk);
-    let account = account.ok_or_else(|| {
-        anyhow!("tenants.{}.{} is not configured: add it, or name another", args.tenant, args.helpdesk)
+    let name = format!("{}/{}", args.tenant, args.helpdesk);
+    let account = connections::find(&process, &name).ok_or_else(|| {
+        anyhow!("there is no account {name}: `deskstream connectors list` tells which there are")
     })?;
     let back = SignedDuration::from_secs(i64::from(args.months) * MONTH_S);
     let since = Timestamp::now().checked_sub(back)?.as_millisecond();

@@ -78,13 +78,10 @@ async fn start(
         });
         audit::archive::spawn(process, tasks);
     }
-    let accounts = helpdesk::accounts(&process.config);
-    let receivers = helpdesk::receivers(process, &accounts)?;
     let spool = Spool::start(process, sinks, tasks).await?;
-    let webhooks = webhook::serve(process, sinks.clone(), spool, receivers).await?;
-    for account in &accounts {
-        helpdesk::spawn(process, sinks, tasks, account.as_ref())?;
-    }
+    let served = helpdesk::connections::Served::start(process, sinks, tasks)?;
+    let webhooks = webhook::serve(process, sinks.clone(), spool, served.receivers()).await?;
+    tasks.spawn(served.follow());
     let deliveries = delivery::spawn(process).await?;
     let opinions = llm::spawn(process).await?;
     Ok(Started { webhooks, deliveries, opinions })

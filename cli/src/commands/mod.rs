@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod alerts;
 pub mod audit;
 pub mod backfill;
 pub mod bench;

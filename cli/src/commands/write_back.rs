@@ -36,7 +36,7 @@ enum Command {
         /// Decide and record, but do not write.
         #[arg(long, value_name = "BOOL")]
         dry_run: Option<bool>,
-        /// What may be written, of: tags, note, priority.
+        /// What may be written, of: tags, note, priority, draft, custom-fields.
         #[arg(long, value_delimiter = ',', value_name = "FIELDS", value_parser = field)]
         fields: Option<Vec<Field>>,
         /// Most updates in an hour of the clock.
@@ -67,7 +67,8 @@ struct Target {
 }
 
 fn field(text: &str) -> Result<Field, String> {
-    serde_json::from_value(text.into()).map_err(|_| "write tags, note or priority".to_owned())
+    serde_json::from_value(text.into())
+        .map_err(|_| "write tags, note, priority, draft or custom-fields".to_owned())
 }
 
 /// Runs the command.

@@ -55,6 +55,8 @@ pub(super) struct Reply {
     pub(super) verdict: Verdict,
     pub(super) status: u16,
     pub(super) attempts: u32,
+    /// The message that updates answer, where the service has such a thing.
+    pub(super) thread: Option<String>,
 }
 
 /// A try that came to no definite answer.
@@ -83,7 +85,12 @@ impl From<CallError> for Failure {
 
 impl Reply {
     pub(super) fn accepted(answer: &Answer) -> Self {
-        Self { verdict: Verdict::Accepted, status: answer.status.as_u16(), attempts: answer.attempts }
+        Self {
+            verdict: Verdict::Accepted,
+            status: answer.status.as_u16(),
+            attempts: answer.attempts,
+            thread: None,
+        }
     }
 
     pub(super) fn refused(answer: &Answer, reason: String, fix: &'static str) -> Self {
@@ -91,8 +98,18 @@ impl Reply {
             verdict: Verdict::Refused { reason, fix },
             status: answer.status.as_u16(),
             attempts: answer.attempts,
+            thread: None,
         }
     }
+}
+
+/// That somebody takes care of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Acknowledged {
+    /// The episode.
+    pub(super) dedup_key: String,
+    /// Who it is.
+    pub(super) by: String,
 }
 
 impl Channel {
@@ -118,14 +135,43 @@ impl Channel {
         }
     }
 
-    /// Sends a transition once. `repeat` says that an earlier try may have arrived.
-    pub(super) async fn send(&self, alert: &Alert, repeat: bool) -> Result<Reply, Failure> {
+    /// Sends a transition once. `repeat` says that an earlier try may have arrived, `thread` what it answers.
+    pub(super) async fn send(
+        &self,
+        alert: &Alert,
+        repeat: bool,
+        thread: Option<&str>,
+    ) -> Result<Reply, Failure> {
         match self {
             Self::PagerDuty(channel) => Ok(channel.send(alert).await?),
-            Self::Slack(channel) => Ok(channel.send(alert, repeat).await?),
+            Self::Slack(channel) => Ok(channel.send(alert, repeat, thread).await?),
             Self::Alertmanager(channel) => channel.send(std::slice::from_ref(alert)).await,
             Self::Webhook(channel) => channel.send(alert).await,
             Self::Email(channel) => channel.send(alert, repeat).await,
+        }
+    }
+
+    /// Whether the service is told who takes care of an alert.
+    pub(super) fn acknowledges(&self) -> bool {
+        match self {
+            Self::PagerDuty(_) => true,
+            Self::Slack(channel) => channel.threads(),
+            Self::Alertmanager(_) | Self::Webhook(_) | Self::Email(_) => false,
+        }
+    }
+
+    /// Tells who takes care of an alert, once.
+    pub(super) async fn acknowledge(
+        &self,
+        told: &Acknowledged,
+        thread: Option<&str>,
+    ) -> Result<Reply, Failure> {
+        match self {
+            Self::PagerDuty(channel) => Ok(channel.acknowledge(told).await?),
+            Self::Slack(channel) => Ok(channel.acknowledge(told, thread).await?),
+            Self::Alertmanager(_) | Self::Webhook(_) | Self::Email(_) => {
+                Ok(Reply { verdict: Verdict::Accepted, status: 0, attempts: 0, thread: None })
+            }
         }
     }
 

@@ -3,8 +3,10 @@
 //! Entity kind `alert-delivery`, id `{channel}/{rule}/{tenant}/{group}`, body
 //! `{"dedup_key": …, "state": "FIRING" | "RESOLVED", "changed_at": ms, "result": …}`. One entity for each alert
 //! and channel, so the topic stays as large as there are alerts, however many episodes they have. For a service
-//! that has to be told again (module `keep`), `alert` holds the whole transition.
+//! that has to be told again (module `keep`), `alert` holds the whole transition; for one with threads, `thread` names
+//! the message that updates answer.
 
+use super::acknowledge::Told;
 use deskstream_runtime::control::{Control, ControlError};
 use deskstream_schemas::{Alert, AlertState};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,12 @@ struct Delivered {
     changed_at: i64,
     /// Whether it was applied or rejected: both are final.
     result: String,
+    /// The message that updates answer, where the service has threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<String>,
+    /// Who takes care of it, once the service was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged_by: Option<String>,
     /// The transition itself, where the service forgets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alert: Option<Alert>,
@@ -46,17 +54,36 @@ impl Delivered {
     }
 }
 
+/// What fires, as far as channels have told it.
+pub(super) fn firing(control: &Control) -> Vec<Told> {
+    let entities = control.list(KIND);
+    let told = entities.iter().filter_map(|entity| {
+        let last: Delivered = serde_json::from_str(&entity.body).ok()?;
+        if last.result != APPLIED {
+            return None;
+        }
+        Told::of(&entity.id, &entity.tenant, &last.dedup_key, last.state, last.changed_at)
+    });
+    told.collect()
+}
+
 /// One channel's ledger.
 pub(super) struct Ledger {
     control: Control,
     channel: String,
     /// Whether entries hold the whole transition.
     whole: bool,
+    /// An entry is read and written as one.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl Ledger {
     pub(super) fn new(control: Control, channel: &str, whole: bool) -> Self {
-        Self { control, channel: channel.to_owned(), whole }
+        Self { control, channel: channel.to_owned(), whole, writing: tokio::sync::Mutex::default() }
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        &self.control
     }
 
     /// What fires, and what was resolved within `afterglow`, as far as the service took it.
@@ -81,9 +108,47 @@ impl Ledger {
         }
     }
 
+    fn last(&self, key: &str) -> Option<Delivered> {
+        let entity = self.control.get(KIND, &format!("{}/{key}", self.channel))?;
+        serde_json::from_str(&entity.body).ok()
+    }
+
+    /// The message that an update of this episode answers.
+    pub(super) fn thread(&self, alert: &Alert) -> Option<String> {
+        let last = self.last(&alert.key()).filter(|last| last.dedup_key == alert.dedup_key);
+        last.and_then(|last| last.thread)
+    }
+
+    /// The episode that fires, with its thread, if the service has it and was not told yet who takes care of it.
+    pub(super) fn unacknowledged(&self, key: &str, dedup_key: &str) -> Option<Option<String>> {
+        let last = self.last(key)?;
+        let open = last.dedup_key == dedup_key && last.state == AlertState::Firing && last.result == APPLIED;
+        (open && last.acknowledged_by.is_none()).then_some(last.thread)
+    }
+
+    /// Remembers that the service was told who takes care of an episode.
+    pub(super) async fn acknowledge(&self, key: &str, dedup_key: &str, by: &str) -> Result<(), ControlError> {
+        let _alone = self.writing.lock().await;
+        let Some(last) = self.last(key).filter(|last| last.dedup_key == dedup_key) else { return Ok(()) };
+        let id = format!("{}/{key}", self.channel);
+        let tenant = self.control.get(KIND, &id).map(|entity| entity.tenant.clone()).unwrap_or_default();
+        let told = Delivered { acknowledged_by: Some(by.to_owned()), ..last };
+        let body = serde_json::to_value(&told).unwrap_or_default();
+        self.control.put_json(KIND, &id, &tenant, super::worker::ACTOR, &body).await
+    }
+
     /// Remembers that a transition is done with; returns when that is durable.
-    pub(super) async fn enter(&self, alert: &Alert, result: &str, by: &str) -> Result<(), ControlError> {
+    pub(super) async fn enter(
+        &self,
+        alert: &Alert,
+        result: &str,
+        thread: Option<String>,
+        by: &str,
+    ) -> Result<(), ControlError> {
+        let _alone = self.writing.lock().await;
         let delivered = Delivered {
+            thread: thread.or_else(|| self.thread(alert)),
+            acknowledged_by: None,
             dedup_key: alert.dedup_key.clone(),
             state: alert.state,
             changed_at: alert.changed_at,
@@ -105,7 +170,15 @@ mod tests {
     use super::*;
 
     fn delivered(key: &str, state: AlertState, changed_at: i64) -> Delivered {
-        Delivered { dedup_key: key.to_owned(), state, changed_at, result: APPLIED.to_owned(), alert: None }
+        Delivered {
+            dedup_key: key.to_owned(),
+            state,
+            changed_at,
+            result: APPLIED.to_owned(),
+            thread: None,
+            acknowledged_by: None,
+            alert: None,
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //!   While a transition can't be delivered, later ones of the same key wait behind it.
 //! * **Until it arrives**: what is not the alert's own fault (429, 5xx, no connection) is tried again without end,
 //!   less and less often, or when `Retry-After` says. What the service refuses for good goes to the dead letter.
+//! * **Acknowledged**: who takes care of an alert (`deskstream alerts acknowledge`) is told to PagerDuty and to Slack's
+//!   threads (module `acknowledge`).
 //! * **Recorded**: each transition ends in an [`Outcome`](deskstream_schemas::Outcome) of kind `ALERT` and an audit
 //!   record.
 //!
@@ -21,9 +23,10 @@
 //! * Alertmanager merges it by its labels. It forgets what it was told, so it is told again every minute (module
 //!   `keep`).
 //! * A webhook's receiver knows it by its idempotency key, a mail's by its Message-ID, if they look.
-//! * Slack can't tell: the message appears twice, for each transition in flight at that moment at most. When only
+//! * Slack can't tell, whether by webhook or by bot: the message appears twice, for each transition in flight at that moment at most. When only
 //!   the answer was lost, the second message says that it may be a repeat.
 
+mod acknowledge;
 mod alertmanager;
 mod channel;
 mod email;
@@ -35,6 +38,8 @@ mod pagerduty;
 mod slack;
 mod webhook;
 mod worker;
+
+pub use acknowledge::{ACKNOWLEDGED_KIND, AcknowledgeError, Episode, acknowledge, episodes};
 
 use crate::http::{Backoff, SetupError};
 use crate::kafka::{DeadLetterSink, Feed, FeedError, FeedOptions, Producer, ProducerOptions, Sink};
@@ -172,6 +177,10 @@ pub async fn spawn_with(process: &Process, options: &DeliveryOptions) -> Result<
             let (worker, every) = (Arc::clone(&worker), options.remind);
             tasks.spawn(async move { keep::run(&worker, every).await });
         }
+        if worker.channel.acknowledges() {
+            let (worker, wait) = (Arc::clone(&worker), options.wait);
+            tasks.spawn(async move { acknowledge::run(&worker, wait).await });
+        }
         tasks.spawn(feed.run(move |received| {
             let worker = Arc::clone(&worker);
             async move { worker.handle(&received).await }
@@ -185,7 +194,7 @@ fn open(name: &str, config: &ChannelConfig, options: &DeliveryOptions) -> Result
         ChannelConfig::PagerDuty { routing_key, url } => {
             PagerDuty::open(name, routing_key, url.as_ref(), options).map(Channel::PagerDuty)
         }
-        ChannelConfig::Slack { url } => Slack::open(name, url, options).map(Channel::Slack),
+        ChannelConfig::Slack(config) => Slack::open(name, config, options).map(Channel::Slack),
         ChannelConfig::Alertmanager(config) => {
             Alertmanager::open(name, config, options).map(Channel::Alertmanager)
         }

@@ -5,7 +5,7 @@
 //! errors are retried with back-off. Events of one `dedup_key` and `routing_key` belong to one alert while it is
 //! open; a resolve without an open alert is dropped with 202; a trigger after the resolve opens another alert.
 
-use super::channel::{Reply, client, secure};
+use super::channel::{Acknowledged, Reply, client, secure};
 use super::message::{cut, summary, timestamp};
 use super::{DeliveryError, DeliveryOptions};
 use crate::http::{Call, CallError, Client, ClientOptions, Repeat};
@@ -103,7 +103,22 @@ impl PagerDuty {
     }
 
     pub(super) async fn send(&self, alert: &Alert) -> Result<Reply, CallError> {
-        let body = body(alert, self.routing_key.expose_secret());
+        self.enqueue(body(alert, self.routing_key.expose_secret())).await
+    }
+
+    /// Tells that somebody takes care of the episode: its incident calls nobody else.
+    pub(super) async fn acknowledge(&self, told: &Acknowledged) -> Result<Reply, CallError> {
+        let event = Event {
+            routing_key: self.routing_key.expose_secret(),
+            event_action: "acknowledge",
+            dedup_key: &told.dedup_key,
+            client: None,
+            payload: None,
+        };
+        self.enqueue(serde_json::to_vec(&event).expect("texts are JSON")).await
+    }
+
+    async fn enqueue(&self, body: Vec<u8>) -> Result<Reply, CallError> {
         let call = Call {
             // The dedup key makes a repeat harmless.
             repeat: Repeat::Safe,

@@ -1,19 +1,24 @@
-//! Slack incoming webhooks.
+//! Slack: incoming webhooks, and a bot that answers in threads.
+//!
+//! An incoming webhook can't answer: it says nothing of the message that it made. A bot posts by `chat.postMessage`
+//! (`Authorization: Bearer`), whose answer is 200 with `{"ok": true, "ts": …}`, or `{"ok": false, "error": code}`; a message
+//! with that `ts` as its `thread_ts` answers the first one, and `reply_broadcast` shows it in the channel too.
 //!
 //! Facts from Slack's pages: JSON is posted to the webhook's URL, which is itself the credential, and answered
 //! with `ok`. 400, 403, 404 and 410 come with a code as plain text and never go away by themselves; one message a
 //! second is taken for each channel, 429 says in `Retry-After` when to come back. Blocks have limits: header 150
 //! characters, section 3,000, its fields 2,000 each and 10 in all, context 10 elements.
 
-use super::channel::{Reply, client, secure};
+use super::channel::{Acknowledged, Reply, client, secure};
 use super::message::{escape, number, state, summary};
 use super::{DeliveryError, DeliveryOptions};
-use crate::http::{Call, CallError, Client, ClientOptions};
+use crate::http::{Call, CallError, Cause, Client, ClientOptions, Effect, Hint};
 use bytes::Bytes;
-use deskstream_runtime::config::Secret;
+use deskstream_runtime::config::{Secret, SlackConfig};
 use deskstream_schemas::{Alert, AlertState, Severity};
 use http::{Method, StatusCode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
@@ -27,35 +32,103 @@ const MAX_FIELD: usize = 200;
 /// Ours: all labels together.
 const MAX_LABELS: usize = 1000;
 
-/// A webhook of one channel.
+/// Slack's Web API.
+const API: &str = "https://slack.com/api/";
+
+/// Codes of the Web API that pass by themselves. Others are for people to mend, or mistakes of ours.
+const PASSING: [&str; 7] = [
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+];
+
+/// Codes that say that the message which an update answers is gone.
+const NO_THREAD: [&str; 3] = ["thread_not_found", "message_not_found", "cannot_reply_to_message"];
+
+/// One channel at Slack.
 pub(super) struct Slack {
     client: Client,
+    /// Id of the channel that a bot writes to; none for a webhook, whose URL says where.
+    channel: Option<String>,
+}
+
+/// The Web API's answer, which is 200 whatever it says.
+#[derive(Deserialize)]
+struct Posted {
+    ok: bool,
+    #[serde(default)]
+    ts: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
 }
 
 impl Slack {
     pub(super) fn open(
         channel: &str,
-        url: &Secret,
+        config: &SlackConfig,
         options: &DeliveryOptions,
     ) -> Result<Self, DeliveryError> {
-        let base = Url::parse(url.expose().expose_secret()).map_err(|_| DeliveryError::Url {
-            channel: channel.to_owned(),
-            problem: "is no URL",
-            fix: "give the incoming webhook's whole URL, https://hooks.slack.com/services/…",
-        })?;
+        let url_error = |problem, fix| DeliveryError::Url { channel: channel.to_owned(), problem, fix };
+        let base = match (&config.url, &config.api) {
+            (Some(url), _) => Url::parse(url.expose().expose_secret()).map_err(|_| {
+                url_error(
+                    "is no URL",
+                    "give the incoming webhook's whole URL, https://hooks.slack.com/services/…",
+                )
+            })?,
+            (None, Some(api)) => api.clone(),
+            (None, None) => Url::parse(API).expect("the constant is a URL"),
+        };
         secure(channel, &base)?;
+        let bearer =
+            |token: &Secret| SecretString::from(format!("Bearer {}", token.expose().expose_secret()));
         let own = ClientOptions {
             per_window: 1,
             window: Duration::from_secs(1),
+            authorization: config.token.as_ref().map(bearer),
             ..ClientOptions::new("slack", channel, base)
         };
-        let client = client(channel, options, own)?;
-        Ok(Self { client })
+        Ok(Self { client: client(channel, options, own)?, channel: config.channel.clone() })
     }
 
-    pub(super) async fn send(&self, alert: &Alert, repeat: bool) -> Result<Reply, CallError> {
-        let body = Bytes::from(message(alert, repeat).to_string());
-        let call = Call::write("webhook", Method::POST, "", body);
+    /// Whether updates answer the first message.
+    pub(super) fn threads(&self) -> bool {
+        self.channel.is_some()
+    }
+
+    pub(super) async fn send(
+        &self,
+        alert: &Alert,
+        repeat: bool,
+        thread: Option<&str>,
+    ) -> Result<Reply, CallError> {
+        let message = message(alert, repeat);
+        let Some(channel) = &self.channel else { return self.hook(&message).await };
+        // That it is over is for everybody who saw it begin, not only for those who follow the thread.
+        let broadcast = alert.state == AlertState::Resolved;
+        self.post(channel, message, thread, broadcast).await
+    }
+
+    /// Tells in the thread that somebody takes care of it.
+    pub(super) async fn acknowledge(
+        &self,
+        told: &Acknowledged,
+        thread: Option<&str>,
+    ) -> Result<Reply, CallError> {
+        let text = format!("👀 acknowledged by {}", escape(&told.by, MAX_FIELD));
+        let message = json!({"text": text, "blocks": [{"type": "section", "text": mrkdwn(&text)}]});
+        match &self.channel {
+            Some(channel) => self.post(channel, message, thread, false).await,
+            None => self.hook(&message).await,
+        }
+    }
+
+    async fn hook(&self, message: &Value) -> Result<Reply, CallError> {
+        let call = Call::write("webhook", Method::POST, "", Bytes::from(message.to_string()));
         let refusals =
             [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::GONE];
         let answer = self.client.call(&call.accepting(&refusals)).await?;
@@ -67,6 +140,56 @@ impl Slack {
             _ => "the webhook or its channel is gone: make a new webhook and set alerts.channels",
         };
         Ok(Reply::refused(&answer, code(&answer.body), fix))
+    }
+
+    /// `chat.postMessage`, in a thread if there is one.
+    async fn post(
+        &self,
+        channel: &str,
+        mut message: Value,
+        thread: Option<&str>,
+        broadcast: bool,
+    ) -> Result<Reply, CallError> {
+        message["channel"] = channel.into();
+        if let Some(thread) = thread {
+            message["thread_ts"] = thread.into();
+            if broadcast {
+                message["reply_broadcast"] = true.into();
+            }
+        }
+        loop {
+            let body = Bytes::from(message.to_string());
+            let call = Call::write("chat.postMessage", Method::POST, "chat.postMessage", body);
+            let answer = self.client.call(&call).await?;
+            let posted: Posted = self.client.json("chat.postMessage", &answer, Effect::Unknown)?;
+            if posted.ok {
+                // Updates answer the first message, not each other.
+                let first = message.get("thread_ts").and_then(Value::as_str).map(str::to_owned);
+                return Ok(Reply { thread: first.or(posted.ts), ..Reply::accepted(&answer) });
+            }
+            let code = code(posted.error.unwrap_or_default().as_bytes());
+            let answers = message.as_object_mut().is_some_and(|fields| {
+                fields.remove("reply_broadcast");
+                NO_THREAD.contains(&code.as_str()) && fields.remove("thread_ts").is_some()
+            });
+            if answers {
+                // Somebody deleted the first message: the news is worth one of its own.
+                continue;
+            }
+            if PASSING.contains(&code.as_str()) {
+                let cause = Cause::Status { status: StatusCode::SERVICE_UNAVAILABLE, code: Some(code) };
+                return Err(self.client.refuse(
+                    "chat.postMessage",
+                    &answer,
+                    cause,
+                    Effect::None,
+                    Hint::Backoff,
+                ));
+            }
+            let fix =
+                "check alerts.channels: the bot's token, its scope chat:write, and that it is in the channel";
+            return Ok(Reply::refused(&answer, code, fix));
+        }
     }
 }
 

@@ -45,6 +45,7 @@ struct End {
     status: Option<u16>,
     attempts: u32,
     detail: String,
+    thread: Option<String>,
 }
 
 impl Worker {
@@ -60,6 +61,7 @@ impl Worker {
                 status: None,
                 attempts: 0,
                 detail: format!("{} via {}: delivered before", state(alert), self.name),
+                thread: None,
             }
         } else {
             let _in_hand = self.keeper.take(alert.key());
@@ -77,16 +79,18 @@ impl Worker {
         let alert = &received.record;
         let stuck = Stuck::new(&self.name);
         let (mut attempts, mut repeat) = (0u32, false);
+        let thread = self.ledger.thread(alert);
         let mut waits = self.wait.waits();
         loop {
             let sent = {
                 let _sending = self.keeper.sending().await;
-                self.channel.send(alert, repeat).await
+                self.channel.send(alert, repeat, thread.as_deref()).await
             };
             match sent {
-                Ok(Reply { verdict, status, attempts: more }) => {
+                Ok(Reply { verdict, status, attempts: more, thread }) => {
                     attempts += more;
-                    return self.ended(received, verdict, status, attempts).await;
+                    let end = self.ended(received, verdict, status, attempts).await?;
+                    return Ok(End { thread, ..end });
                 }
                 Err(failure) if failure.hint == Hint::Never => {
                     attempts += failure.attempts;
@@ -139,6 +143,7 @@ impl Worker {
                 status,
                 attempts,
                 detail: format!("{} via {}", state(alert), self.name),
+                thread: None,
             }),
             Verdict::Refused { reason, fix } => {
                 let detail = format!("{} via {}: refused ({reason})", state(alert), self.name);
@@ -150,7 +155,7 @@ impl Worker {
                     "alert refused"
                 );
                 self.bury(received, &detail, fix, attempts).await?;
-                Ok(End { result: OutcomeResult::Rejected, status, attempts, detail })
+                Ok(End { result: OutcomeResult::Rejected, status, attempts, detail, thread: None })
             }
         }
     }
@@ -182,7 +187,7 @@ impl Worker {
     /// Until this is durable, a crash sends the transition again: it comes before all other records.
     async fn remember(&self, alert: &Alert, end: &End) -> Result<(), Unhandled> {
         let result = result_name(end.result);
-        while let Err(error) = self.ledger.enter(alert, result, ACTOR).await {
+        while let Err(error) = self.ledger.enter(alert, result, end.thread.clone(), ACTOR).await {
             tracing::warn!(channel = self.name, %error, "delivery not remembered, trying again");
             self.sleep(RECORD_RETRY).await?;
         }

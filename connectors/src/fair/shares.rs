@@ -8,6 +8,7 @@
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// With 4 a single busy tenant has 80% of the whole, two have 44% each, ten have 9.8% each.
 const ALPHA: usize = 4;
@@ -31,7 +32,7 @@ struct State {
 pub struct Shares {
     capacity: usize,
     /// With one tenant there is nobody to keep room for.
-    alone: bool,
+    tenants: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -45,7 +46,16 @@ pub struct Share {
 impl Shares {
     /// A whole of that size, for so many tenants.
     pub fn new(capacity: usize, tenants: usize) -> Self {
-        Self { capacity, alone: tenants <= 1, state: Mutex::default() }
+        Self::among(capacity, Arc::new(AtomicUsize::new(tenants)))
+    }
+
+    /// A whole of that size, for tenants whose number may change.
+    pub fn among(capacity: usize, tenants: Arc<AtomicUsize>) -> Self {
+        Self { capacity, tenants, state: Mutex::default() }
+    }
+
+    fn alone(&self) -> bool {
+        self.tenants.load(Ordering::Relaxed) <= 1
     }
 
     /// A part for the tenant, until it is dropped.
@@ -70,7 +80,7 @@ impl Shares {
         let known = state.by_tenant.get_key_value(tenant).map(|(name, held)| (Arc::clone(name), *held));
         let (name, held) = known.unwrap_or_else(|| (tenant.into(), 0));
         // Whoever holds nothing is never over its share.
-        if held > 0 && !self.alone && held.saturating_add(amount) > free.saturating_mul(ALPHA) {
+        if held > 0 && !self.alone() && held.saturating_add(amount) > free.saturating_mul(ALPHA) {
             return Err(Refused::OverShare);
         }
         Self::add(&mut state, &name, amount);

@@ -4,7 +4,7 @@ use super::decode::Conversation;
 use crate::helpdesk::note::{self, Written};
 use crate::helpdesk::{Wrote, html, write};
 use crate::http::{
-    Answer, Budget, Call, CallError, Client, ClientOptions, Effect, RateLimits, SetupError, Turn,
+    Answer, Budget, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,7 +77,18 @@ pub struct Api {
 impl Api {
     /// The account of a tenant.
     pub fn new(tenant: &str, config: &FreshdeskConfig) -> Result<Self, SetupError> {
+        Self::sharing(tenant, config, &Rates::default(), false)
+    }
+
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &FreshdeskConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
         let mut options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        (options.rates, options.background) = (rates.clone(), background);
         let key = config.api_key.expose();
         // The key is the user name; the password may be anything.
         let pair = SecretString::from(format!("{}:X", key.expose_secret()));
@@ -90,6 +101,10 @@ impl Api {
             Budget { name: LISTS, per_window: config.lists_per_minute.get() },
         ];
         Ok(Self { http: Client::new(options)? })
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     /// What Freshdesk last said of the account's limits.
@@ -173,15 +188,49 @@ impl Api {
         #[derive(Deserialize)]
         struct Added {}
         let url = format!("/api/v2/tickets/{ticket}/notes");
-        let note = Note { body: format!("<div>{}</div>", html::escape(text)), private: true };
+        let note = Note { body: html::block(text), private: true };
         let body = serde_json::to_vec(&note).expect("texts and truths are JSON");
         let call = Call::write("notes_create", Method::POST, &url, Bytes::from(body));
         Ok(write::<Added>(&self.http, call).await?.done())
     }
 
+    /// Sends a reply to the requester.
+    pub async fn reply(&self, ticket: &str, text: &str) -> Result<Wrote<()>, CallError> {
+        #[derive(Deserialize)]
+        struct Added {}
+        let url = format!("/api/v2/tickets/{ticket}/reply");
+        let body = serde_json::json!({ "body": html::block(text) }).to_string();
+        let call = Call::write("replies_create", Method::POST, &url, Bytes::from(body));
+        Ok(write::<Added>(&self.http, call).await?.done())
+    }
+
+    /// Whether a reply with that text was sent to the requester.
+    pub async fn replied(&self, ticket: &str, text: &str) -> Result<bool, CallError> {
+        let mut found = false;
+        self.conversations(ticket, |entry| {
+            let outgoing = entry.private == Some(false) && entry.incoming != Some(true);
+            found |= outgoing && read_text(entry).is_some_and(|sent| html::same_words(&sent, text));
+        })
+        .await?;
+        Ok(found)
+    }
+
     /// Our own notes on a ticket.
     pub async fn notes(&self, ticket: &str) -> Result<Vec<Written>, CallError> {
         let mut found = Vec::new();
+        self.conversations(ticket, |entry| {
+            found.extend(Some(entry).filter(|entry| entry.private == Some(true)).and_then(read_note));
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Shows every conversation of a ticket, the oldest first.
+    async fn conversations(
+        &self,
+        ticket: &str,
+        mut show: impl FnMut(&Conversation<'_>),
+    ) -> Result<(), CallError> {
         for page in 1..=CONVERSATION_PAGES {
             let url = format!("/api/v2/tickets/{ticket}/conversations?per_page=100&page={page}");
             let call = Call::get("conversations_list", &url);
@@ -191,13 +240,12 @@ impl Api {
             }
             let entries: Vec<Conversation<'_>> =
                 self.http.json("conversations_list", &answer, Effect::None)?;
-            let private = entries.iter().filter(|entry| entry.private == Some(true));
-            found.extend(private.filter_map(read_note));
+            entries.iter().for_each(&mut show);
             if !has_next(&answer) {
                 break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -216,6 +264,12 @@ impl Page {
 fn has_next(answer: &Answer) -> bool {
     let links = answer.headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
     links.into_iter().any(|link| link.contains("rel=\"next\""))
+}
+
+/// Freshdesk's text of the HTML, or our own reading of it.
+fn read_text(entry: &Conversation<'_>) -> Option<String> {
+    let ours = || entry.body.as_deref().map(html::text);
+    entry.body_text.as_deref().map(str::to_owned).or_else(ours)
 }
 
 fn read_note(entry: &Conversation<'_>) -> Option<Written> {

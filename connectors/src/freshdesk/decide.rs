@@ -2,7 +2,7 @@
 
 use super::client::{TicketState, Update};
 use super::map;
-use crate::helpdesk::decision::{self, Decision};
+use crate::helpdesk::decision::{self, Decision, Sends};
 use crate::helpdesk::tags;
 use deskstream_runtime::config::{FreshdeskPriority, WriteBackConfig};
 use deskstream_schemas::Command;
@@ -17,6 +17,8 @@ const CLOSED: u64 = 5;
 pub struct Write {
     /// Tags and priority, as far as they change.
     pub update: Option<Update>,
+    /// What is sent to the requester.
+    pub reply: Option<String>,
     /// Text of the note.
     pub note: Option<String>,
 }
@@ -42,10 +44,9 @@ pub fn decide(
         priority: priority(command, ticket, policy, unset),
     };
     let update = (update != Update::default()).then_some(update);
-    match (update, decision::note(command, policy)) {
-        (None, None) => Decision::Nothing,
-        (update, note) => Decision::Write(Write { update, note }),
-    }
+    let reply = decision::reply(command, policy).map(str::to_owned);
+    let write = Write { update, reply, note: decision::note(command, policy, Sends::Replies) };
+    if write == Write::default() { Decision::Nothing } else { Decision::Write(write) }
 }
 
 /// Freshdesk gives every ticket a priority, so only the account knows which one means that nobody has set it.

@@ -21,16 +21,17 @@ pub mod decode;
 pub mod map;
 mod poll;
 mod receive;
+mod search;
 pub mod verify;
 mod write_back;
 
 pub use crate::helpdesk::{PollError, Polled};
 pub use poll::Poller;
-pub use receive::FreshdeskReceiver;
+pub use receive::{FreshdeskReceiver, receive_named};
 pub use write_back::Desk;
 
-use crate::helpdesk::{Account, Admin, Poll, StartError, WriteBack};
-use crate::http::CallError;
+use crate::helpdesk::{Account, Admin, Poll, Search, StartError, WriteBack};
+use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
 use client::Api;
@@ -48,17 +49,24 @@ const CONCURRENCY: usize = 16;
 /// The tenant's account, if it has one.
 pub fn account(tenant: &str, config: &TenantConfig) -> Option<Box<dyn Account>> {
     let config = config.freshdesk.clone()?;
-    Some(Box::new(Freshdesk { tenant: tenant.to_owned(), config }))
+    Some(Box::new(Freshdesk { tenant: tenant.to_owned(), config, rates: Rates::default() }))
 }
 
 struct Freshdesk {
     tenant: String,
     config: FreshdeskConfig,
+    /// All sides live from the same.
+    rates: Rates,
 }
 
 impl Freshdesk {
     fn api(&self) -> Result<Arc<Api>, StartError> {
-        Ok(Arc::new(Api::new(&self.tenant, &self.config)?))
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, false)?))
+    }
+
+    /// For what can wait.
+    fn background(&self) -> Result<Arc<Api>, StartError> {
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, true)?))
     }
 }
 
@@ -76,7 +84,7 @@ impl Account for Freshdesk {
     }
 
     fn receiver(&self, _process: &Process) -> Result<Arc<dyn Receiver>, StartError> {
-        Ok(Arc::new(FreshdeskReceiver::new(&self.tenant, &self.config)?))
+        Ok(Arc::new(FreshdeskReceiver::new(&self.tenant, &self.config, &self.rates)?))
     }
 
     fn poll_interval(&self) -> Option<Duration> {
@@ -84,7 +92,7 @@ impl Account for Freshdesk {
     }
 
     fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError> {
-        let (api, unset) = (self.api()?, self.config.unset_priority);
+        let (api, unset) = (self.background()?, self.config.unset_priority);
         Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, api, unset)))
     }
 
@@ -104,5 +112,9 @@ impl Account for Freshdesk {
 impl Admin for Api {
     fn me(&self) -> BoxFuture<'_, Result<String, CallError>> {
         Api::me(self).boxed()
+    }
+
+    fn search(&self) -> Option<&dyn Search> {
+        Some(self)
     }
 }

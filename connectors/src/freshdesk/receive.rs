@@ -8,7 +8,7 @@ use super::client::Api;
 use super::decode;
 use super::map;
 use super::verify::Verifier;
-use crate::http::{Domain, SetupError};
+use crate::http::{Domain, Rates, SetupError};
 use crate::webhook::{FetchError, Fetching, Reading, Receiver, SignatureError, Signed, Unreadable};
 use deskstream_runtime::config::{FreshdeskConfig, FreshdeskPriority, Network};
 use deskstream_schemas::{Origin, Platform};
@@ -38,14 +38,14 @@ pub struct FreshdeskReceiver {
 
 impl FreshdeskReceiver {
     /// A receiver for the tenant's account.
-    pub fn new(tenant: &str, config: &FreshdeskConfig) -> Result<Self, SetupError> {
+    pub fn new(tenant: &str, config: &FreshdeskConfig, rates: &Rates) -> Result<Self, SetupError> {
         Ok(Self {
             tenant: tenant.to_owned(),
             verifier: Verifier::new(&config.webhook_secret.expose()),
             sources: config.webhook_sources.clone(),
             unset: config.unset_priority,
-            // A client of its own: a write-back that has to wait must not hold up webhooks.
-            api: Api::new(tenant, config)?,
+            // A client of its own: write-backs that are under way must not take its places.
+            api: Api::sharing(tenant, config, rates, false)?,
             fetches: Semaphore::new(FETCHES),
         })
     }
@@ -102,4 +102,13 @@ impl Receiver for FreshdeskReceiver {
     fn delivery_id<'a>(&self, _headers: &'a HeaderMap) -> Option<&'a str> {
         None
     }
+}
+
+/// What a body comes to as a webhook, and as the ticket that a webhook names: what of Freshdesk's reading takes input from
+/// outside, apart from the requests between.
+pub fn receive_named(tenant: &str, body: &[u8], received_at: i64) -> (Option<Reading>, Option<Reading>) {
+    let named = decode::webhook(body).ok().map(Reading::Named);
+    let read = decode::ticket(body)
+        .and_then(|ticket| map::ticket(tenant, &ticket, Origin::Webhook, received_at, None));
+    (named, read.ok().flatten().map(|mapped| Reading::Event(Box::new(mapped))))
 }

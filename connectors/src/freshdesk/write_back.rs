@@ -11,7 +11,8 @@
 //!    it was, begin again.
 //! 3. Write tags and priority by one request, at once after the ticket was read. What an agent saves within that
 //!    round trip is overwritten, and Freshdesk tells nobody.
-//! 4. Add the private note. It comes last, so that it means that all of the command is written.
+//! 4. Send the reply, where policy says so; after an uncertain try only if no such reply is there.
+//! 5. Add the private note. It comes last, so that it means that all of the command is written.
 //!
 //! An answer that never came leaves open whether its step happened, so the next round reads ticket and notes: tags
 //! that are there are not written again, and neither is a note. A note that arrives after we have looked is a second
@@ -57,7 +58,7 @@ impl Desk {
         let Some(read) = self.api.state(&command.ticket_id).await? else {
             return Ok(Step::no_such_ticket());
         };
-        let Write { update, note } = match decide::decide(command, &read, policy, self.unset) {
+        let Write { update, reply, note } = match decide::decide(command, &read, policy, self.unset) {
             Decision::Leave(why) => return Ok(Step::ended(OutcomeResult::Skipped, why)),
             Decision::Nothing => return Ok(Step::already_so()),
             Decision::Write(write) => write,
@@ -67,7 +68,7 @@ impl Desk {
         if note.is_some() && (round.look || ours_before()) {
             round.request();
             // After an uncertain try the tags may be this command's own, whose note is still to come.
-            let as_decided = update.is_none() && !round.look;
+            let as_decided = update.is_none() && command.draft.is_none() && !round.look;
             if let Some(step) = round.settled(&self.api.notes(&command.ticket_id).await?, as_decided) {
                 return Ok(step);
             }
@@ -94,6 +95,19 @@ impl Desk {
                 Wrote::Applied(_) => {}
                 Wrote::NotFound => return Ok(Step::no_such_ticket()),
                 Wrote::Refused(status) => return Ok(Step::refused(status)),
+            }
+        }
+        if let Some(reply) = reply {
+            round.request();
+            // After an uncertain try it may have reached the requester.
+            let sent = round.look && self.api.replied(&command.ticket_id, &reply).await?;
+            if !sent {
+                round.request();
+                match self.api.reply(&command.ticket_id, &reply).await? {
+                    Wrote::Applied(()) => {}
+                    Wrote::NotFound => return Ok(Step::no_such_ticket()),
+                    Wrote::Refused(status) => return Ok(Step::refused(status)),
+                }
             }
         }
         if let Some(note) = note {

@@ -11,6 +11,7 @@
 
 use super::backfill::{Backfill, BackfillOptions};
 use super::intake::{Intake, PollError, Polled};
+use super::search::Search;
 use super::webhooks::Webhooks;
 use super::writer::{Round, Step};
 use crate::http::{CallError, RateLimits, SetupError};
@@ -26,7 +27,8 @@ use std::time::Duration;
 
 /// One tenant's account at one helpdesk.
 ///
-/// Each side has an HTTP client of its own: a list that has to wait must hold up neither webhooks nor write-backs.
+/// Each side has an HTTP client of its own: a list that has to wait must hold up neither webhooks nor write-backs. All of
+/// them live from one rate limit ([`crate::http::Rates`]), of which polls leave a part to the others.
 pub trait Account: Send + Sync {
     /// The helpdesk.
     fn platform(&self) -> Platform;
@@ -102,6 +104,11 @@ pub trait Admin: Send + Sync + 'static {
     fn webhooks(&self) -> Option<&dyn Webhooks> {
         None
     }
+
+    /// Its search, where the helpdesk has one that takes a text.
+    fn search(&self) -> Option<&dyn Search> {
+        None
+    }
 }
 
 /// An account can't be used as it is configured.
@@ -132,6 +139,10 @@ const HELPDESKS: [Of; 3] = [freshdesk::account, intercom::account, zendesk::acco
 
 /// Every account of the configuration.
 pub fn accounts(config: &Config) -> Vec<Box<dyn Account>> {
-    let of_tenant = |(tenant, settings)| HELPDESKS.iter().filter_map(move |of| of(tenant, settings));
-    config.tenants.iter().map(|(tenant, settings)| (tenant.as_str(), settings)).flat_map(of_tenant).collect()
+    config.tenants.iter().flat_map(|(tenant, settings)| of_tenant(tenant, settings)).collect()
+}
+
+/// Every account of a tenant.
+pub(super) fn of_tenant(tenant: &str, config: &TenantConfig) -> Vec<Box<dyn Account>> {
+    HELPDESKS.iter().filter_map(|of| of(tenant, config)).collect()
 }

@@ -13,6 +13,8 @@ use crate::kafka::{Feed, FeedOptions, Sinks};
 use crate::webhook::Receivers;
 use deskstream_runtime::Process;
 use deskstream_schemas::{Command, Platform};
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -21,7 +23,7 @@ const WHO_AM_I: Backoff = Backoff { first: Duration::from_secs(1), most: Duratio
 
 /// The accounts that webhooks are taken for.
 pub fn receivers(process: &Process, accounts: &[Box<dyn Account>]) -> Result<Receivers, StartError> {
-    let mut receivers = Receivers::default();
+    let receivers = Receivers::default();
     for account in accounts {
         receivers.add(account.tenant(), account.receiver(process)?);
     }
@@ -36,12 +38,9 @@ pub fn spawn(
     account: &dyn Account,
 ) -> Result<(), StartError> {
     let (tenant, platform) = (account.tenant(), account.platform());
-    let name = feed_name(platform);
-    let group = format!("{}.{name}.{tenant}", process.config.pipeline.group);
-    let options = FeedOptions {
-        concurrency: account.concurrency(),
-        ..FeedOptions::new(leak(format!("{name}-{tenant}")), group)
-    };
+    let group = format!("{}.{}.{tenant}", process.config.pipeline.group, feed_name(platform));
+    let options =
+        FeedOptions { concurrency: account.concurrency(), ..FeedOptions::new(part(tenant, platform), group) };
     let feed = Feed::<Command>::new(process, options.of_tenant(tenant), sinks.dead_letters.clone())?;
     let writer = Arc::new(Writer::new(process, sinks, tenant, platform, account.write_back()?));
     tasks.spawn(feed.run(move |received| {
@@ -55,6 +54,11 @@ pub fn spawn(
     Ok(())
 }
 
+/// The account's part in readiness.
+pub(super) fn part(tenant: &str, platform: Platform) -> &'static str {
+    leak(format!("{}-{tenant}", feed_name(platform)))
+}
+
 /// The first helpdesk's groups had no name of their own, and hold offsets.
 fn feed_name(platform: Platform) -> String {
     match platform {
@@ -63,16 +67,28 @@ fn feed_name(platform: Platform) -> String {
     }
 }
 
-/// Names in readiness and metrics live as long as the process: there is a fixed few for each tenant.
+/// Names in readiness and metrics live as long as the process: there is a fixed few for each tenant, however often an
+/// account is changed.
 fn leak(name: String) -> &'static str {
-    Box::leak(name.into_boxed_str())
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock();
+    if let Some(known) = names.get(name.as_str()) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    names.insert(name);
+    name
 }
 
 /// Finds out who we are at the helpdesk, so that every process can tell our own updates from others', and says whose
 /// fault it is if the helpdesk does not take us.
 async fn introduce(process: Process, tenant: String, platform: Platform, admin: Arc<dyn Admin>) {
     for wait in WHO_AM_I.waits() {
-        match admin.me().await {
+        let me = tokio::select! {
+            me = admin.me() => me,
+            () = process.shutdown.cancelled() => return,
+        };
+        match me {
             Ok(user_id) => match own_user::remember(&process, &tenant, platform, &user_id).await {
                 Ok(()) => return tracing::info!(tenant, %platform, user_id, "connected"),
                 Err(error) => {

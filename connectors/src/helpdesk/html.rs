@@ -22,6 +22,17 @@ pub fn escape(text: &str) -> String {
     html
 }
 
+/// A text of several lines as an HTML block.
+pub fn block(text: &str) -> String {
+    format!("<div>{}</div>", escape(text).replace('\n', "<br>"))
+}
+
+/// Whether two texts say the same: of HTML some helpdesks make lines, some make none.
+pub fn same_words(one: &str, other: &str) -> bool {
+    let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    bare(one) == bare(other)
+}
+
 /// The text that HTML shows, one line per block. Linear in its length, whatever it is.
 pub fn text(html: &str) -> String {
     let mut text = String::with_capacity(html.len());

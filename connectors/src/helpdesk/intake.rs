@@ -64,7 +64,11 @@ pub async fn every(interval: Duration, mut poller: Box<dyn Poll>) {
     let mut failures = 0;
     let shutdown = poller.intake().shutdown.clone();
     while poller.intake().resumed().await {
-        let polled = poller.round().await;
+        // What a round had acknowledged stays, and the next one begins where its cursor is.
+        let polled = tokio::select! {
+            polled = poller.round() => polled,
+            () = shutdown.cancelled() => break,
+        };
         if matches!(polled, Err(PollError::Shutdown)) {
             break;
         }

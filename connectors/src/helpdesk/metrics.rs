@@ -82,3 +82,12 @@ pub(crate) static POLLED_AT: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     )
     .expect(ONCE)
 });
+
+pub(crate) static CONNECTIONS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!(
+        "deskstream_connections",
+        "Accounts at helpdesks: served, unusable (kept in control, and can't be used), shadowed (also in the file)",
+        &["state"]
+    )
+    .expect(ONCE)
+});

@@ -3,6 +3,8 @@
 //! ```json
 //! {"deskstream_command": "<command id>", "ticket_version": 1795435200000, "analysis": { … }}
 //! ```
+//!
+//! The draft of a reply follows it, after a line that says so: one note, so that it is there once, as the decision is.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,8 +33,21 @@ pub struct Written {
     pub version: i64,
 }
 
-/// The text of a note. An analysis that is too large is left out, and said to be.
-pub fn text(command_id: &str, version: i64, analysis: &str) -> String {
+/// What stands above a draft: agents shall not take it for something that was sent.
+pub const DRAFT: &str = "Draft of a reply by Deskstream, not sent to the requester:";
+
+/// The text of a note. An analysis that is too large is left out, and said to be; a draft that is, is cut.
+pub fn text(command_id: &str, version: i64, analysis: Option<&str>, draft: Option<&str>) -> String {
+    let note = of_analysis(command_id, version, analysis.unwrap_or("null"));
+    let Some(draft) = draft.map(str::trim) else { return note };
+    let mut end = draft.len().min(MAX_BYTES);
+    while !draft.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{note}\n\n{DRAFT}\n\n{}", &draft[..end])
+}
+
+fn of_analysis(command_id: &str, version: i64, analysis: &str) -> String {
     let write = |analysis| {
         let note = Note { deskstream_command: command_id, ticket_version: version, analysis };
         serde_json::to_string(&note).expect("strings, a number and JSON are JSON")
@@ -49,7 +64,9 @@ pub fn is_ours(comment: &str) -> bool {
 
 /// What a comment says if it is a note of ours.
 pub fn read(comment: &str) -> Option<Written> {
-    if is_ours(comment) { serde_json::from_str(comment.trim()).ok() } else { None }
+    // What follows the first value is a draft.
+    let mut values = serde_json::Deserializer::from_str(comment.trim()).into_iter::<Written>();
+    if is_ours(comment) { values.next()?.ok() } else { None }
 }
 
 #[cfg(test)]
@@ -58,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_note_tells_its_command() {
-        let note = text("c-1", 42, r#"{"urgency":"high"}"#);
+        let note = text("c-1", 42, Some(r#"{"urgency":"high"}"#), None);
         insta::assert_snapshot!(note, @r#"{"deskstream_command":"c-1","ticket_version":42,"analysis":{"urgency":"high"}}"#);
         assert_eq!(read(&format!(" {note}\n")), Some(Written { command_id: "c-1".into(), version: 42 }));
     }
@@ -73,8 +90,19 @@ mod tests {
 
     #[test]
     fn a_note_is_bounded_and_stays_readable() {
-        let note = text("c-1", 1, &"x".repeat(100_000));
+        let note = text("c-1", 1, Some(&"x".repeat(100_000)), None);
         assert!(note.len() <= MAX_BYTES);
         assert_eq!(read(&note).unwrap().command_id, "c-1");
+    }
+
+    #[test]
+    fn a_draft_follows_and_the_note_stays_readable() {
+        let note = text("c-1", 42, None, Some("Dear Sam,\n{\"deskstream_command\":\"c-2\"}"));
+        assert!(note.contains(DRAFT) && note.contains("Dear Sam"));
+        assert_eq!(read(&note), Some(Written { command_id: "c-1".into(), version: 42 }));
+        // Helpdesks make one line of several.
+        assert_eq!(read(&note.replace('\n', " ")).unwrap().command_id, "c-1");
+        let long = text("c-1", 1, Some("{}"), Some(&"ü".repeat(100_000)));
+        assert!(long.len() < 2 * MAX_BYTES);
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-const KIND: &str = "helpdesk-user";
+pub(super) const KIND: &str = "helpdesk-user";
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct OwnUser {

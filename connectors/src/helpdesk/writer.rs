@@ -112,6 +112,10 @@ impl Step {
     }
 
     pub(crate) fn refused(status: StatusCode) -> Self {
+        // It says no more than that something else is being done to the ticket.
+        if status == StatusCode::CONFLICT {
+            return Self::Conflict;
+        }
         Self::Ended(Ending::new(OutcomeResult::Rejected, "the helpdesk refuses the update").with(status))
     }
 }

@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+/// Who stands behind another is told so after this.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
 /// A client of one account; share it by `Arc`.
 pub struct Client {
     options: ClientOptions,
@@ -90,6 +93,11 @@ impl Client {
             hint: hint(refused),
             attempts: 0,
         })
+    }
+
+    /// As [`Client::reserve`], if a turn comes at once.
+    pub async fn reserve_at_once(&self, budget: &'static str) -> Option<Turn<'_>> {
+        self.throttle.reserve(budget, Instant::now() + AT_ONCE).await.ok()
     }
 
     /// Sends a call, again where that is safe, and gives its answer.

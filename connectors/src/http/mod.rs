@@ -5,7 +5,8 @@
 //! [`Client::call`] sends a [`Call`] up to [`ClientOptions::attempts`] times within its deadline:
 //! 1. It waits for the circuit breaker, the budget of its endpoint if that has one, a place among the account's
 //!    concurrent requests, and the account's rate limit. Both rates start at what the options assume
-//!    ([`ClientOptions::per_window`], [`Budget::per_window`]) and follow what the service's own headers say.
+//!    ([`ClientOptions::per_window`], [`Budget::per_window`]) and follow what the service's own headers say. Clients of
+//!    one account share them ([`Rates`]).
 //! 2. It sends. Each attempt has a deadline of its own.
 //! 3. A failure that left the request **not applied** ([`Effect::None`]: never connected, 429, 503 with
 //!    `Retry-After`) is tried again after jittered exponential backoff, or when `Retry-After` says.
@@ -39,3 +40,4 @@ pub use error::{CallError, Cause, Domain, Effect, Hint, SetupError};
 pub use gate::Turn;
 pub use limits::{EndpointLimit, RateLimits, retry_after};
 pub use options::{Budget, ClientOptions};
+pub use throttle::Rates;

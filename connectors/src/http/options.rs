@@ -1,6 +1,7 @@
 //! How a service's account is called.
 
 use super::backoff::Backoff;
+use super::throttle::Rates;
 use http::HeaderMap;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct ClientOptions {
     pub per_window: u32,
     /// Endpoints with a limit of their own, besides the account's.
     pub budgets: Vec<Budget>,
+    /// The account's rates: those of another client of the same account, or new ones.
+    pub rates: Rates,
+    /// Whether its requests let those of other clients of the account go first, and leave a part of the limit to them.
+    pub background: bool,
     /// The window that the service counts in.
     pub window: Duration,
     /// Most bytes of an answer.
@@ -64,6 +69,8 @@ impl ClientOptions {
             concurrency: 8,
             per_window: 200,
             budgets: Vec::new(),
+            rates: Rates::default(),
+            background: false,
             window: Duration::from_secs(60),
             max_answer: 32 * 1024 * 1024,
         }

@@ -3,7 +3,9 @@
 use super::decode::{self, Conversation, DecodeError};
 use crate::helpdesk::note::{self, Written};
 use crate::helpdesk::{Wrote, html, write};
-use crate::http::{Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Repeat, SetupError};
+use crate::http::{
+    Answer, Call, CallError, Client, ClientOptions, Effect, RateLimits, Rates, Repeat, SetupError,
+};
 use bytes::Bytes;
 use deskstream_runtime::config::IntercomConfig;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -43,6 +45,8 @@ pub struct State {
     pub attributes: Vec<(String, String)>,
     /// Our own notes on it.
     pub notes: Vec<Written>,
+    /// Texts of what admins have sent to the contact.
+    pub replies: Vec<String>,
 }
 
 /// A tag.
@@ -100,7 +104,18 @@ struct Anything {}
 impl Api {
     /// The account of a tenant.
     pub fn new(tenant: &str, config: &IntercomConfig) -> Result<Self, SetupError> {
+        Self::sharing(tenant, config, &Rates::default(), false)
+    }
+
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &IntercomConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
         let mut options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        (options.rates, options.background) = (rates.clone(), background);
         let bearer = format!("Bearer {}", config.access_token.expose().expose_secret());
         options.authorization = Some(SecretString::from(bearer));
         options.headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
@@ -227,14 +242,24 @@ impl Api {
 
     /// Adds a note, which the contact does not see.
     pub async fn add_note(&self, id: &str, text: &str) -> Result<Wrote<()>, CallError> {
+        self.say("notes_create", "note", id, text).await
+    }
+
+    /// Sends a reply to the contact.
+    pub async fn reply(&self, id: &str, text: &str) -> Result<Wrote<()>, CallError> {
+        self.say("replies_create", "comment", id, text).await
+    }
+
+    async fn say(
+        &self,
+        endpoint: &'static str,
+        message_type: &'static str,
+        id: &str,
+        text: &str,
+    ) -> Result<Wrote<()>, CallError> {
         let url = format!("/conversations/{id}/reply");
-        let note = Reply {
-            message_type: "note",
-            kind: "admin",
-            admin_id: self.me().await?,
-            body: format!("<p>{}</p>", html::escape(text)),
-        };
-        let call = Call::write("notes_create", Method::POST, &url, body(&note));
+        let said = Reply { message_type, kind: "admin", admin_id: self.me().await?, body: html::block(text) };
+        let call = Call::write(endpoint, Method::POST, &url, body(&said));
         Ok(write::<Anything>(&self.http, call).await?.done())
     }
 }
@@ -264,7 +289,12 @@ fn state(read: &Conversation<'_>) -> State {
     let tags = read.tags.iter().flat_map(|list| &list.tags);
     let attributes = read.custom_attributes.iter().flatten();
     let parts = read.conversation_parts.iter().flat_map(|list| &list.conversation_parts);
-    let notes = parts.filter(|part| part.part_type.as_deref() == Some("note"));
+    let (notes, others): (Vec<_>, Vec<_>) = parts.partition(|part| part.part_type.as_deref() == Some("note"));
+    let by_admin = |part: &&decode::Part<'_>| {
+        let author = part.author.as_ref().and_then(|author| author.kind.as_deref());
+        part.part_type.as_deref() == Some("comment") && author == Some("admin")
+    };
+    let replies = others.into_iter().filter(by_admin);
     State {
         tags: tags.filter_map(|tag| Some(Tag { id: owned(&tag.id)?, name: owned(&tag.name)? })).collect(),
         attributes: attributes
@@ -272,7 +302,8 @@ fn state(read: &Conversation<'_>) -> State {
                 Some((name.clone().into_owned(), crate::helpdesk::lenient::field(value)?))
             })
             .collect(),
-        notes: notes.filter_map(|note| note::read(&html::text(note.body.as_deref()?))).collect(),
+        replies: replies.filter_map(|part| Some(html::text(part.body.as_deref()?))).collect(),
+        notes: notes.into_iter().filter_map(|note| note::read(&html::text(note.body.as_deref()?))).collect(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! `priority_attribute` names, where that has no value yet.
 
 use super::client::{State, Tag};
-use crate::helpdesk::decision::{self, Decision};
+use crate::helpdesk::decision::{self, Decision, Sends};
 use crate::helpdesk::tags;
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_schemas::Command;
@@ -18,6 +18,8 @@ pub struct Write {
     pub detach: Vec<Tag>,
     /// Attribute and its value.
     pub attribute: Option<(String, &'static str)>,
+    /// What is sent to the contact.
+    pub reply: Option<String>,
     /// Text of the note.
     pub note: Option<String>,
 }
@@ -49,7 +51,8 @@ pub fn decide(
         attribute: attribute.and_then(|name| {
             Some((name.to_owned(), decision::level(decision::priority(command, policy, unset(name))?)))
         }),
-        note: decision::note(command, policy),
+        reply: decision::reply(command, policy).map(str::to_owned),
+        note: decision::note(command, policy, Sends::Replies),
     };
     if write == Write::default() { Decision::Nothing } else { Decision::Write(write) }
 }

@@ -30,7 +30,7 @@ pub use receive::{IntercomReceiver, notification};
 pub use write_back::Desk;
 
 use crate::helpdesk::{Account, Admin, DecodeError, Poll, StartError, WriteBack};
-use crate::http::CallError;
+use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
 use bytes::Bytes;
@@ -50,17 +50,24 @@ const CONCURRENCY: usize = 32;
 /// The tenant's account, if it has one.
 pub fn account(tenant: &str, config: &TenantConfig) -> Option<Box<dyn Account>> {
     let config = config.intercom.clone()?;
-    Some(Box::new(Intercom { tenant: tenant.to_owned(), config }))
+    Some(Box::new(Intercom { tenant: tenant.to_owned(), config, rates: Rates::default() }))
 }
 
 struct Intercom {
     tenant: String,
     config: IntercomConfig,
+    /// All sides live from the same.
+    rates: Rates,
 }
 
 impl Intercom {
     fn api(&self) -> Result<Arc<Api>, StartError> {
-        Ok(Arc::new(Api::new(&self.tenant, &self.config)?))
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, false)?))
+    }
+
+    /// For what can wait.
+    fn background(&self) -> Result<Arc<Api>, StartError> {
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, true)?))
     }
 }
 
@@ -78,7 +85,7 @@ impl Account for Intercom {
     }
 
     fn receiver(&self, process: &Process) -> Result<Arc<dyn Receiver>, StartError> {
-        Ok(Arc::new(IntercomReceiver::new(process, &self.tenant, &self.config)?))
+        Ok(Arc::new(IntercomReceiver::new(process, &self.tenant, &self.config, &self.rates)?))
     }
 
     fn poll_interval(&self) -> Option<Duration> {
@@ -86,7 +93,7 @@ impl Account for Intercom {
     }
 
     fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError> {
-        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.api()?)))
+        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.background()?)))
     }
 
     fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError> {

@@ -33,8 +33,8 @@ use std::sync::Arc;
 /// How far back the first poll looks.
 const FIRST_LOOK_BACK_S: i64 = 60 * 60;
 
-/// How far before the cursor a poll begins. The cursor is of our clock and the changes are of theirs: so far apart may they
-/// be. What is found again costs no request of its own.
+/// How far before the cursor a poll begins, and how far beyond our clock it ends. The cursor is of our clock and the changes
+/// are of theirs: so far apart may they be. What is found again costs no request of its own.
 const OVERLAP_S: i64 = 300;
 
 /// What is read between two keepings of the cursor.
@@ -89,6 +89,7 @@ impl Poller {
     pub async fn poll(&mut self) -> Result<Polled, PollError> {
         let mut polled = Polled::default();
         let now = now_ms() / 1000;
+        let end = now + OVERLAP_S;
         let mut cursor = match self.intake.cursor::<Cursor>() {
             Some(cursor) => cursor.since,
             None => {
@@ -100,7 +101,7 @@ impl Poller {
         };
         let mut from = (cursor - OVERLAP_S).max(1);
         loop {
-            let to = (from + WINDOW_S).min(now);
+            let to = (from + WINDOW_S).min(end);
             let mut readings = 1;
             loop {
                 let reading = self.window(from, to, &mut polled).await?;
@@ -110,11 +111,11 @@ impl Poller {
                 readings += 1;
             }
             // The overlap lies behind what is known already.
-            if to > cursor {
-                cursor = to;
+            if to.min(now) > cursor {
+                cursor = to.min(now);
                 self.intake.keep(&Cursor { since: cursor }).await?;
             }
-            if to >= now {
+            if to >= end {
                 break;
             }
             from = to;

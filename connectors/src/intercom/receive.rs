@@ -10,7 +10,7 @@ use super::decode::{self, Conversation, Notification};
 use super::map;
 use super::verify::Verifier;
 use crate::helpdesk::{DecodeError, html, note, tags};
-use crate::http::{Domain, SetupError};
+use crate::http::{Domain, Rates, SetupError};
 use crate::webhook::{FetchError, Fetching, Reading, Receiver, SignatureError, Signed, Unreadable};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::IntercomConfig;
@@ -63,14 +63,19 @@ pub struct IntercomReceiver {
 
 impl IntercomReceiver {
     /// A receiver for the tenant's workspace.
-    pub fn new(process: &Process, tenant: &str, config: &IntercomConfig) -> Result<Self, SetupError> {
+    pub fn new(
+        process: &Process,
+        tenant: &str,
+        config: &IntercomConfig,
+        rates: &Rates,
+    ) -> Result<Self, SetupError> {
         let window = process.config.http.signature_window;
         Ok(Self {
             tenant: tenant.to_owned(),
             verifier: Verifier::new(&config.client_secret.expose(), window),
             tag_prefix: process.config.write_back.tag_prefix.clone(),
-            // A client of its own: a write-back that has to wait must not hold up webhooks.
-            api: Api::new(tenant, config)?,
+            // A client of its own: write-backs that are under way must not take its places.
+            api: Api::sharing(tenant, config, rates, false)?,
             fetches: Semaphore::new(FETCHES),
         })
     }

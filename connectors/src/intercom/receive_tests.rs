@@ -62,7 +62,7 @@ fn a_ping_and_what_changes_nothing_are_ignored() {
 
 #[test]
 fn our_own_notes_and_tags_are_known() {
-    let note = note::text("c-1", 1, "{}");
+    let note = note::text("c-1", 1, Some("{}"), None);
     let noted = |body: &str| {
         let mut item = item();
         item["conversation_parts"]["conversation_parts"] = json!([{"part_type": "note", "body": body}]);

@@ -6,7 +6,8 @@
 //!    that there is nothing to add.
 //! 2. Attach and take off tags one by one, and set the attribute. Each of these changes one thing, whatever else
 //!    there is: what agents do at the same time stays, and doing it again changes nothing.
-//! 3. Add the note. It comes last, so that it means that all of the command is written.
+//! 3. Send the reply, where policy says so; after an uncertain try only if no such reply is there.
+//! 4. Add the note. It comes last, so that it means that all of the command is written.
 //!
 //! An answer that never came leaves open whether its step happened, so the next round reads again. A note that arrives
 //! after we have looked is a second one: Intercom knows no idempotency keys.
@@ -14,7 +15,7 @@
 use super::client::{Api, Tag};
 use super::decide::{self, Write};
 use crate::helpdesk::decision::Decision;
-use crate::helpdesk::{Round, Step, WriteBack, Wrote};
+use crate::helpdesk::{Round, Step, WriteBack, Wrote, html};
 use crate::http::{CallError, RateLimits};
 use deskstream_schemas::OutcomeResult;
 use futures::FutureExt;
@@ -71,14 +72,14 @@ impl Desk {
             Decision::Write(write) => write,
         };
         // After an uncertain try the tags may be this command's own, whose note is still to come.
-        let as_decided = !write.changes() && !round.look;
+        let as_decided = !write.changes() && command.draft.is_none() && !round.look;
         if let Some(step) = round.settled(&read.notes, as_decided) {
             return Ok(step);
         }
         if let Some(step) = round.withheld().await {
             return Ok(step);
         }
-        let Write { attach, detach, attribute, note } = write;
+        let Write { attach, detach, attribute, reply, note } = write;
         for name in attach {
             let tag_id = match self.known(&name) {
                 Some(tag_id) => tag_id,
@@ -102,6 +103,12 @@ impl Desk {
         if let Some((name, value)) = attribute {
             round.request();
             applied!(self.api.set_attribute(id, &name, value).await?);
+        }
+        // After an uncertain try it may have reached the contact.
+        let sent = |reply: &str| round.look && read.replies.iter().any(|text| html::same_words(text, reply));
+        if let Some(reply) = reply.filter(|reply| !sent(reply)) {
+            round.request();
+            applied!(self.api.reply(id, &reply).await?);
         }
         if let Some(note) = note {
             round.request();

@@ -10,6 +10,7 @@ use deskstream_runtime::Process;
 use deskstream_runtime::control::ControlError;
 use deskstream_runtime::kafka::KafkaError;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// Most bytes of polled events in flight: apart from what webhooks need, which can't wait.
@@ -45,6 +46,8 @@ pub struct Sinks {
     pub audit: AuditSink,
     /// What could not be processed.
     pub dead_letters: DeadLetterSink,
+    /// How many tenants are served: for what is shared out among them.
+    pub tenants: Arc<AtomicUsize>,
     producers: [Producer; 2],
 }
 
@@ -65,6 +68,7 @@ impl Sinks {
             outcomes: Sink::new(process, records.clone()),
             audit: Sink::new(process, records.clone()),
             dead_letters: DeadLetterSink::start(process, records.clone(), by).await?,
+            tenants: Arc::new(AtomicUsize::new(process.config.tenants.len())),
             producers: [events, records],
         })
     }

@@ -4,7 +4,9 @@
 //! ceiling the word that is nearest to the tenant counts: the tenant's in `control`, everybody's there, the tenant's
 //! in the configuration, everybody's there.
 
-use deskstream_runtime::config::{PriorityPolicy, TenantWriteBackConfig, WriteBackConfig, WriteBackField};
+use deskstream_runtime::config::{
+    DraftPolicy, PriorityPolicy, TenantWriteBackConfig, WriteBackConfig, WriteBackField,
+};
 use deskstream_runtime::control::{Control, ControlError};
 use deskstream_schemas::EVERY_TENANT;
 use serde::{Deserialize, Serialize};
@@ -91,6 +93,8 @@ impl Settings {
             tags: config.tags && may(WriteBackField::Tags),
             note: config.note && may(WriteBackField::Note),
             priority: if may(WriteBackField::Priority) { config.priority } else { PriorityPolicy::Never },
+            draft: if may(WriteBackField::Draft) { config.draft } else { DraftPolicy::Never },
+            custom_fields: config.custom_fields && may(WriteBackField::CustomFields),
             ..config.clone()
         }
     }

@@ -136,7 +136,7 @@ impl Spool {
     ) -> Result<Option<Self>, SpoolError> {
         let config = &process.config.spool;
         let Some(directory) = config.directory.clone() else { return Ok(None) };
-        let shares = Shares::new(config.max_bytes.0, process.config.tenants.len());
+        let shares = Shares::among(config.max_bytes.0, Arc::clone(&sinks.tenants));
         metrics::LIMIT.set(config.max_bytes.0.try_into().unwrap_or(i64::MAX));
         let opened = tokio::task::spawn_blocking(move || {
             let opened = Store::open(&directory, |tenant, bytes| shares.held_before(tenant, bytes));

@@ -22,6 +22,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -76,16 +77,28 @@ pub enum ServeError {
     },
 }
 
-/// The accounts that are served, by platform and tenant.
-#[derive(Default)]
+type ByTenant = HashMap<(Platform, String), Arc<dyn Receiver>>;
+
+/// The accounts that are served, by platform and tenant. May change while the server runs; cheap to clone.
+#[derive(Clone, Default)]
 pub struct Receivers {
-    by_tenant: HashMap<(Platform, String), Arc<dyn Receiver>>,
+    by_tenant: Arc<RwLock<ByTenant>>,
 }
 
 impl Receivers {
-    /// Serves an account of a tenant.
-    pub fn add(&mut self, tenant: &str, receiver: Arc<dyn Receiver>) {
-        self.by_tenant.insert((receiver.platform(), tenant.to_owned()), receiver);
+    /// Serves an account of a tenant from the next request on, in place of an earlier one.
+    pub fn add(&self, tenant: &str, receiver: Arc<dyn Receiver>) {
+        self.by_tenant.write().insert((receiver.platform(), tenant.to_owned()), receiver);
+    }
+
+    /// Serves an account no longer: 404 from the next request on.
+    pub fn remove(&self, tenant: &str, platform: Platform) {
+        self.by_tenant.write().remove(&(platform, tenant.to_owned()));
+    }
+
+    fn get(&self, platform: &str, tenant: &str) -> Option<Arc<dyn Receiver>> {
+        let account = (platform_named(platform)?, tenant.to_owned());
+        self.by_tenant.read().get(&account).cloned()
     }
 }
 
@@ -111,16 +124,16 @@ pub async fn serve(
     let part = process.health.part("webhooks");
     part.ready();
     let http = &process.config.http;
-    let accounts = receivers.by_tenant.len();
+    let tenants = &sinks.tenants;
     let body_budget = BODY_BUDGET_BYTES.max(2 * http.max_body.0);
     let shared = Arc::new(Shared {
+        in_flight: Arc::new(Shares::among(http.max_in_flight, Arc::clone(tenants))),
+        budget: Arc::new(Shares::among(body_budget, Arc::clone(tenants))),
         sinks,
         spool,
         receivers,
         max_body: http.max_body.0,
         trust_forwarded_for: http.trust_forwarded_for,
-        in_flight: Arc::new(Shares::new(http.max_in_flight, accounts)),
-        budget: Arc::new(Shares::new(body_budget, accounts)),
         turns: Arc::new(Turns::new(AT_WORK.min(http.max_in_flight))),
         replays: Replays::new(REPLAYS),
         durability: Durability { part, away: AtomicBool::new(false) },
@@ -218,9 +231,7 @@ async fn receive(
 ) -> Response {
     let started = Instant::now();
     metrics::IN_FLIGHT.inc();
-    let found = platform_named(&platform)
-        .and_then(|platform| shared.receivers.by_tenant.get(&(platform, tenant.clone())));
-    let (label, verdict) = match found {
+    let (label, verdict) = match shared.receivers.get(&platform, &tenant) {
         None => ("unknown", Verdict::UnknownTenant),
         Some(receiver) => (tenant.as_str(), shared.take(&tenant, receiver.as_ref(), request).await),
     };
@@ -235,9 +246,7 @@ async fn exists(
     State(shared): State<Arc<Shared>>,
     Path((platform, tenant)): Path<(String, String)>,
 ) -> StatusCode {
-    let served = platform_named(&platform)
-        .is_some_and(|platform| shared.receivers.by_tenant.contains_key(&(platform, tenant)));
-    if served { StatusCode::OK } else { StatusCode::NOT_FOUND }
+    if shared.receivers.get(&platform, &tenant).is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }
 
 fn platform_named(name: &str) -> Option<Platform> {

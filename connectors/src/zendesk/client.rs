@@ -3,7 +3,8 @@
 use super::decode::{self, Comment};
 use crate::helpdesk::note::{self, Written};
 use crate::http::{
-    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, SetupError, Turn,
+    Answer, Budget, Call, CallError, Cause, Client, ClientOptions, Effect, Hint, RateLimits, Rates,
+    SetupError, Turn,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
-const SERVICE: &str = "zendesk";
+pub(super) const SERVICE: &str = "zendesk";
 
 /// What Zendesk counts as "Update Ticket", apart from and in addition to the account's limit. Its answers tell
 /// the limit as `zendesk-ratelimit-tickets-update`. There is also one of 30 updates per ten minutes, user and
@@ -42,6 +43,31 @@ pub struct TicketState {
     pub status: String,
     /// As Zendesk wrote it: what `updated_stamp` must equal.
     pub updated_at: String,
+    /// Custom fields and what they hold.
+    #[serde(default)]
+    pub custom_fields: Vec<CustomField>,
+}
+
+/// A custom field of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomField {
+    /// The field's id, the same for every ticket of the account.
+    pub id: u64,
+    /// What it holds: null, a text, a number, a truth or a list, as its type has it.
+    #[serde(default)]
+    pub value: serde_json::Value,
+}
+
+impl CustomField {
+    /// Whether nobody has filled it.
+    pub fn is_empty(&self) -> bool {
+        match &self.value {
+            serde_json::Value::Null => true,
+            serde_json::Value::String(text) => text.is_empty(),
+            serde_json::Value::Array(list) => list.is_empty(),
+            _ => false,
+        }
+    }
 }
 
 /// What to write to a ticket.
@@ -56,6 +82,9 @@ pub struct Update {
     /// A comment to add.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<NewComment>,
+    /// Custom fields to fill; none to leave them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub custom_fields: Vec<CustomField>,
     /// Refuse the update unless the ticket was last updated at `updated_stamp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safe_update: Option<bool>,
@@ -137,6 +166,17 @@ impl Api {
         Self::with_options(config, ClientOptions::new(SERVICE, tenant, config.url.clone()))
     }
 
+    /// As [`Api::new`], on the account's rates; `background` for what can wait.
+    pub fn sharing(
+        tenant: &str,
+        config: &ZendeskConfig,
+        rates: &Rates,
+        background: bool,
+    ) -> Result<Self, SetupError> {
+        let options = ClientOptions::new(SERVICE, tenant, config.url.clone());
+        Self::with_options(config, ClientOptions { rates: rates.clone(), background, ..options })
+    }
+
     /// As [`Api::new`], with deadlines of one's own.
     pub fn with_options(config: &ZendeskConfig, mut options: ClientOptions) -> Result<Self, SetupError> {
         options.authorization = authorization(config);
@@ -193,6 +233,11 @@ impl Api {
     /// Waits until a ticket may be updated: what is read after that is fresh when the update is sent.
     pub async fn update_turn(&self) -> Result<Turn<'_>, CallError> {
         self.http.reserve("tickets_update", UPDATES).await
+    }
+
+    /// A turn for a single update, if one comes at once.
+    pub async fn update_turn_at_once(&self) -> Option<Turn<'_>> {
+        self.http.reserve_at_once(UPDATES).await
     }
 
     /// Updates a ticket by one request, which is never repeated blindly. Without a turn it waits for one.

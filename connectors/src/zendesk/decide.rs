@@ -1,14 +1,21 @@
 //! What to write to a ticket: a pure function of command, ticket and policy.
 
-use super::client::{NewComment, TicketState, Update};
+use super::client::{CustomField, NewComment, TicketState, Update};
 use super::map;
-use crate::helpdesk::decision::{self, Decision};
+use crate::helpdesk::decision::{self, Decision, Sends};
 use crate::helpdesk::tags;
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_schemas::Command;
+use std::collections::BTreeMap;
 
-/// Decides. The update is tied to the state that it was decided on.
-pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Decision<Update> {
+/// Decides. The update is tied to the state that it was decided on. `fields` are the ids of custom fields by the label
+/// that they hold; one that holds anything is an agent's, or was filled before, and stays.
+pub fn decide(
+    command: &Command,
+    ticket: &TicketState,
+    policy: &WriteBackConfig,
+    fields: &BTreeMap<String, u64>,
+) -> Decision<Update> {
     match ticket.status.as_str() {
         "closed" => return Decision::Leave("the ticket is closed"),
         "deleted" => return Decision::Leave("the ticket is deleted"),
@@ -19,7 +26,9 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
         tags: (policy.tags && !tags::same(&merged, &ticket.tags)).then_some(merged),
         priority: decision::priority(command, policy, map::priority(ticket.priority.as_deref()).is_none())
             .map(|priority| decision::level(priority).to_owned()),
-        comment: decision::note(command, policy).map(|body| NewComment { body, public: false }),
+        comment: decision::note(command, policy, Sends::Nothing)
+            .map(|body| NewComment { body, public: false }),
+        custom_fields: if policy.custom_fields { filled(command, ticket, fields) } else { Vec::new() },
         safe_update: None,
         updated_stamp: None,
     };
@@ -31,6 +40,16 @@ pub fn decide(command: &Command, ticket: &TicketState, policy: &WriteBackConfig)
         updated_stamp: Some(ticket.updated_at.clone()),
         ..update
     })
+}
+
+/// The custom fields to fill. Those that the ticket does not show are not its form's, or not ours to see.
+fn filled(command: &Command, ticket: &TicketState, fields: &BTreeMap<String, u64>) -> Vec<CustomField> {
+    let of = |(name, id): (&String, &u64)| {
+        let value = command.fields.get(name)?;
+        let held = ticket.custom_fields.iter().find(|held| held.id == *id)?;
+        held.is_empty().then(|| CustomField { id: *id, value: value.as_str().into() })
+    };
+    fields.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -54,11 +73,16 @@ mod tests {
             priority: None,
             status: "open".into(),
             updated_at: "2026-11-23T12:00:00Z".into(),
+            custom_fields: Vec::new(),
         }
     }
 
+    fn fields() -> BTreeMap<String, u64> {
+        [("root_cause".to_owned(), 7), ("urgency".to_owned(), 8)].into()
+    }
+
     fn update(command: &Command, ticket: &TicketState, policy: &WriteBackConfig) -> Update {
-        match decide(command, ticket, policy) {
+        match decide(command, ticket, policy, &fields()) {
             Decision::Write(update) => update,
             other => panic!("{other:?}"),
         }
@@ -105,7 +129,7 @@ mod tests {
     fn a_closed_ticket_is_left_alone() {
         for status in ["closed", "deleted"] {
             let ticket = TicketState { status: status.into(), ..ticket() };
-            assert!(matches!(decide(&command(), &ticket, &policy()), Decision::Leave(_)));
+            assert!(matches!(decide(&command(), &ticket, &policy(), &fields()), Decision::Leave(_)));
         }
     }
 
@@ -113,6 +137,20 @@ mod tests {
     fn what_is_as_it_shall_be_is_not_written() {
         let quiet = WriteBackConfig { note: false, priority: PriorityPolicy::Never, ..policy() };
         let ticket = TicketState { tags: tags::merge(&ticket().tags, "ds_", &command().tags), ..ticket() };
-        assert_eq!(decide(&command(), &ticket, &quiet), Decision::Nothing);
+        assert_eq!(decide(&command(), &ticket, &quiet, &fields()), Decision::Nothing);
+    }
+
+    #[test]
+    fn custom_fields_are_filled_where_they_are_empty() {
+        let held = |id, value: serde_json::Value| CustomField { id, value };
+        let with =
+            |value| TicketState { custom_fields: vec![held(7, value), held(8, "".into())], ..ticket() };
+        // The command is not sure of the urgency, and the third field is not ours.
+        let written = update(&command(), &with(serde_json::Value::Null), &policy()).custom_fields;
+        assert_eq!(written, [held(7, "refund".into())]);
+        assert!(update(&command(), &with("billing".into()), &policy()).custom_fields.is_empty());
+        assert!(update(&command(), &ticket(), &policy()).custom_fields.is_empty(), "not of its form");
+        let without = WriteBackConfig { custom_fields: false, ..policy() };
+        assert!(update(&command(), &with(serde_json::Value::Null), &without).custom_fields.is_empty());
     }
 }

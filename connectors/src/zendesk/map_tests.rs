@@ -99,7 +99,7 @@ fn our_own_echo_is_recognised_in_every_shape() {
     }
     assert!(matches!(map(&by("900", envelope("tags_changed", json!({})))), Reading::OwnUpdate(_)));
     assert!(matches!(map(&by("900", envelope("priority_changed", json!({})))), Reading::OwnUpdate(_)));
-    let note = json!({"comment": {"body": note::text("c", 1, "{}"), "is_public": false}});
+    let note = json!({"comment": {"body": note::text("c", 1, Some("{}"), None), "is_public": false}});
     assert!(matches!(map(&envelope("comment_added", note)), Reading::OwnUpdate(_)));
 }
 
@@ -113,7 +113,7 @@ fn what_others_do_is_no_echo() {
     }
     assert!(matches!(map(&envelope("priority_changed", json!({}))), Reading::Event(_)));
     // A requester can't hide a comment by imitating our note in public.
-    let forged = json!({"comment": {"body": note::text("c", 1, "{}"), "is_public": true}});
+    let forged = json!({"comment": {"body": note::text("c", 1, Some("{}"), None), "is_public": true}});
     assert!(matches!(map(&envelope("comment_added", forged)), Reading::Event(_)));
 }
 

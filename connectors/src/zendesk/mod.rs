@@ -10,18 +10,21 @@
 //! | `poll` | incremental export with a durable cursor |
 //! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
-//! | `write_back` | one round of a write-back |
+//! | `write_back`, `batch` | one round of a write-back; many updates by one request |
+//! | `search` | Zendesk's search, by cursor |
 //! | `webhooks` | registers webhooks, changes their secrets, deletes them |
 //!
 //! What other helpdesks need, too, is in [`crate::helpdesk`].
 
 mod backfill;
+mod batch;
 pub mod client;
 pub mod decide;
 pub mod decode;
 pub mod map;
 mod poll;
 mod receive;
+mod search;
 pub mod verify;
 mod webhooks;
 mod write_back;
@@ -31,8 +34,10 @@ pub use poll::Poller;
 pub use receive::ZendeskReceiver;
 pub use write_back::Desk;
 
-use crate::helpdesk::{Account, Admin, Backfill, BackfillOptions, Poll, StartError, Webhooks, WriteBack};
-use crate::http::CallError;
+use crate::helpdesk::{
+    Account, Admin, Backfill, BackfillOptions, Poll, Search, StartError, Webhooks, WriteBack,
+};
+use crate::http::{CallError, Rates};
 use crate::kafka::Sinks;
 use crate::webhook::Receiver;
 use backfill::ZendeskBackfill;
@@ -52,17 +57,24 @@ const CONCURRENCY: usize = 64;
 /// The tenant's account, if it has one.
 pub fn account(tenant: &str, config: &TenantConfig) -> Option<Box<dyn Account>> {
     let config = config.zendesk.clone()?;
-    Some(Box::new(Zendesk { tenant: tenant.to_owned(), config }))
+    Some(Box::new(Zendesk { tenant: tenant.to_owned(), config, rates: Rates::default() }))
 }
 
 struct Zendesk {
     tenant: String,
     config: ZendeskConfig,
+    /// All sides live from the same.
+    rates: Rates,
 }
 
 impl Zendesk {
     fn api(&self) -> Result<Arc<Api>, StartError> {
-        Ok(Arc::new(Api::new(&self.tenant, &self.config)?))
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, false)?))
+    }
+
+    /// For what can wait.
+    fn background(&self) -> Result<Arc<Api>, StartError> {
+        Ok(Arc::new(Api::sharing(&self.tenant, &self.config, &self.rates, true)?))
     }
 }
 
@@ -92,7 +104,7 @@ impl Account for Zendesk {
     }
 
     fn poll(&self, process: &Process, sinks: &Sinks) -> Result<Box<dyn Poll>, StartError> {
-        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.api()?)))
+        Ok(Box::new(Poller::new(process, sinks.clone(), &self.tenant, self.background()?)))
     }
 
     fn backfill(
@@ -101,12 +113,13 @@ impl Account for Zendesk {
         sinks: &Sinks,
         options: BackfillOptions,
     ) -> Result<Option<Box<dyn Backfill>>, StartError> {
-        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.api()?).for_backfill();
+        let poller = Poller::new(process, sinks.clone(), &self.tenant, self.background()?).for_backfill();
         Ok(Some(Box::new(ZendeskBackfill::new(poller, options))))
     }
 
     fn write_back(&self) -> Result<Arc<dyn WriteBack>, StartError> {
-        Ok(Arc::new(Desk::new(self.api()?)))
+        let desk = Desk::new(self.api()?).with_fields(self.config.fields.clone());
+        Ok(Arc::new(if self.config.batch { desk.in_batches() } else { desk }))
     }
 
     fn concurrency(&self) -> usize {
@@ -124,6 +137,10 @@ impl Admin for Api {
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+
+    fn search(&self) -> Option<&dyn Search> {
         Some(self)
     }
 }

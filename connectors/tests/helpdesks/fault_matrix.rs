@@ -3,7 +3,7 @@
 //! what became of the command, a circuit that is closed.
 //!
 //! What is special to a cell stands in its line. What a fault does to the account for longer than one request (an open
-//! circuit, alerts) is in `http`, and disorder of webhooks in `zendesk_webhook` and `overlap`.
+//! circuit, alerts) is in `http`; duplicates, disorder and clocks that differ are in `disorder`.
 
 use super::support::{CHAT, FRESH, TENANT, World, ample, counted, shared};
 use deskstream_connectors::helpdesk::{self, Account};
@@ -258,7 +258,7 @@ macro_rules! matrix {
                 unauthorized: status(401), status(401), status(401) => Once;
                 forbidden: status(403), status(403), status(403) => Once;
                 not_found: status(404), None, status(404) => Refused;
-                a_conflict: None, None, status(409) => Once;
+                a_conflict: None, status(409), status(409) => Once;
                 unprocessable: None, json(422, "{\"error\":\"RecordInvalid\"}"), None => Refused;
                 throttled_with_a_time: throttled(), throttled(), throttled() => Once;
                 throttled_without_a_time: status(429), status(429), status(429) => Once;

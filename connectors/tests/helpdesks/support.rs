@@ -10,7 +10,7 @@ use deskstream_samples::freshdesk::{self as sample, Freshdesk};
 use deskstream_samples::intercom::{self as chat, Intercom};
 use deskstream_samples::zendesk::{Limits, NewTicket, Options, Zendesk};
 use deskstream_schemas::{
-    Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent,
+    Command, DeadLetter, Decoder, Platform, Priority, Record, Subject, TicketContent, TicketEvent, Topic,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -165,6 +165,22 @@ impl World {
         served.address
     }
 
+    /// As `connect` does: serves every account of the file and of `control`, and follows changes.
+    pub async fn serve_accounts(&self) -> SocketAddr {
+        let served = helpdesk::connections::Served::start(&self.process, &self.sinks, &self.tasks).unwrap();
+        let server =
+            webhook::serve(&self.process, self.sinks.clone(), None, served.receivers()).await.unwrap();
+        self.tasks.spawn(served.follow());
+        self.tasks.spawn(async move { server.ended.await.unwrap() });
+        server.address
+    }
+
+    /// Every payload of a topic, as it lies there.
+    pub async fn payloads(&self, topic: Topic) -> Vec<Vec<u8>> {
+        let (topic, kafka) = (self.process.topics.name(topic), self.process.config.kafka.clone());
+        tokio::task::spawn_blocking(move || payloads(&kafka, &topic)).await.unwrap()
+    }
+
     /// The spool of the server that was started last.
     pub fn spool(&self) -> Spool {
         self.spool.lock().unwrap().clone().unwrap()
@@ -251,6 +267,8 @@ impl World {
             tags: vec!["ds_cause_refund".into(), format!("ds_round_{number}")],
             note: Some(format!(r#"{{"root_cause":"refund","round":{number}}}"#)),
             priority: Some(Priority::High),
+            draft: None,
+            fields: [("root_cause".to_owned(), "refund".to_owned())].into(),
         }
     }
 
@@ -359,10 +377,18 @@ fn configuration(
                     value.split(',').map(|network| serde_json::from_value(network.into()).unwrap());
                 freshdesk_of(&mut config).webhook_sources = networks.collect();
             }
+            "write_back.draft" => {
+                config.write_back.draft = serde_json::from_value(value.as_str().into()).unwrap();
+            }
+            "zendesk.batch" => zendesk_of(&mut config).batch = value.parse().unwrap(),
+            "zendesk.root_cause" => {
+                zendesk_of(&mut config).fields = [("root_cause".to_owned(), value.parse().unwrap())].into();
+            }
             "write_back.note" => config.write_back.note = value.parse().unwrap(),
             other => panic!("no override for {other}"),
         }
     }
+    config.connectors.hosts = vec!["127.0.0.1".to_owned()];
     // Groups are the cluster's, topics ours: tests on one broker must not share them.
     config.pipeline.group = format!("{}deskstream", config.kafka.topic_prefix);
     config

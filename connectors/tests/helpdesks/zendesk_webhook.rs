@@ -40,8 +40,12 @@ pub struct Sender {
 
 impl Sender {
     pub fn new(address: SocketAddr) -> Self {
+        Self::of(TENANT, address)
+    }
+
+    pub fn of(tenant: &str, address: SocketAddr) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url: format!("http://{address}/webhooks/zendesk/{TENANT}"), client }
+        Self { url: format!("http://{address}/webhooks/zendesk/{tenant}"), client }
     }
 
     pub async fn send(&self, secret: &str, at: &str, body: &[u8]) -> Response {

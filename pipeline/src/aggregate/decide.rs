@@ -3,6 +3,7 @@
 use deskstream_runtime::config::{PriorityPolicy, WriteBackConfig};
 use deskstream_schemas::{Command, EnrichedTicket, Label, Origin, Platform, Priority};
 use serde_json::json;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -75,8 +76,29 @@ impl Decision {
             tags: self.tags,
             note,
             priority: self.priority,
+            // Nobody writes drafts yet.
+            draft: None,
+            fields: fields(ticket),
         }
     }
+}
+
+/// What the analysis is sure of, for custom fields of the account.
+fn fields(ticket: &EnrichedTicket) -> BTreeMap<String, String> {
+    let analysis = &ticket.analysis;
+    let labels = [
+        ("root_cause", &analysis.root_cause),
+        ("urgency", &analysis.urgency),
+        ("sentiment", &analysis.sentiment),
+        ("industry", &analysis.industry),
+    ];
+    let sure = labels.into_iter().filter(|(_, label)| !label.abstained);
+    let mut fields: BTreeMap<_, _> =
+        sure.map(|(name, label)| (name.to_owned(), label.value.to_string())).collect();
+    if analysis.language != "und" {
+        fields.insert("language".to_owned(), analysis.language.to_string());
+    }
+    fields
 }
 
 fn priority(urgency: &Label) -> Option<Priority> {

@@ -79,6 +79,8 @@ fn write_back() -> WriteBackConfig {
         tags: true,
         priority: deskstream_runtime::config::PriorityPolicy::Never,
         note: true,
+        draft: deskstream_runtime::config::DraftPolicy::Never,
+        custom_fields: true,
         max_per_hour: None,
     }
 }

@@ -5,7 +5,7 @@ use super::latest::{Gathered, Tickets};
 use super::tally::{Dimension, Tally};
 use crate::opinions::tests::{policies, ticket};
 use crate::opinions::text_hash;
-use deskstream_runtime::config::{Ask, PriorityPolicy, WriteBackConfig};
+use deskstream_runtime::config::{Ask, DraftPolicy, PriorityPolicy, WriteBackConfig};
 use deskstream_schemas::{Command, EnrichedTicket, Label, Opinion, OpinionResult, TicketState, Tier};
 use differential_dataflow::difference::Semigroup;
 use proptest::prelude::*;
@@ -21,6 +21,8 @@ fn tickets(ask: Ask) -> Tickets {
         max_per_hour: None,
         priority: PriorityPolicy::Never,
         note: false,
+        draft: DraftPolicy::Never,
+        custom_fields: true,
     };
     Tickets::new(config, policies(ask), 86_400_000)
 }

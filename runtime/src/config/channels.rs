@@ -20,11 +20,8 @@ pub enum ChannelConfig {
         #[serde(default)]
         url: Option<Url>,
     },
-    /// A Slack incoming webhook.
-    Slack {
-        /// The webhook's URL, which is itself the credential.
-        url: Secret,
-    },
+    /// Slack: an incoming webhook, or a bot.
+    Slack(SlackConfig),
     /// Prometheus Alertmanager.
     Alertmanager(AlertmanagerConfig),
     /// A signed webhook to a receiver of one's own.
@@ -54,6 +51,24 @@ pub struct AlertmanagerConfig {
     /// How long it goes on firing without hearing of an alert again.
     #[serde(default = "hold", with = "humantime_serde")]
     pub hold: Duration,
+}
+
+/// A channel at Slack: `url` of an incoming webhook, or `token` and `channel` of a bot, which can answer in threads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackConfig {
+    /// The webhook's URL, which is itself the credential.
+    #[serde(default)]
+    pub url: Option<Secret>,
+    /// The bot's token, with the scope `chat:write`.
+    #[serde(default)]
+    pub token: Option<Secret>,
+    /// Id of the channel that the bot writes to.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Another address of the Web API than Slack's own.
+    #[serde(default)]
+    pub api: Option<Url>,
 }
 
 /// A receiver of signed webhooks.
@@ -122,7 +137,7 @@ impl ChannelConfig {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::PagerDuty { .. } => "pagerduty",
-            Self::Slack { .. } => "slack",
+            Self::Slack(_) => "slack",
             Self::Alertmanager(_) => "alertmanager",
             Self::Webhook(_) => "webhook",
             Self::Email(_) => "email",
@@ -134,11 +149,42 @@ impl ChannelConfig {
         let field = |setting: &str| format!("alerts.channels.{name}.{setting}");
         match self {
             Self::PagerDuty { routing_key, .. } => check.secret(&field("routing_key"), routing_key),
-            Self::Slack { url } => check.secret(&field("url"), url),
+            Self::Slack(config) => config.check(field, check),
             Self::Alertmanager(config) => config.check(field, check),
             Self::Webhook(config) => config.check(field, check),
             Self::Email(config) => config.check(field, check),
         }
+    }
+}
+
+impl SlackConfig {
+    fn check(&self, field: impl Fn(&str) -> String, check: &mut Check) {
+        for (setting, secret) in [("url", &self.url), ("token", &self.token)] {
+            if let Some(secret) = secret {
+                check.secret(&field(setting), secret);
+            }
+        }
+        let channel = self.channel.as_deref().unwrap_or_default();
+        let by_bot = (self.token.is_some(), self.channel.is_some());
+        check.that(
+            matches!((self.url.is_some(), by_bot), (true, (false, false)) | (false, (true, true))),
+            &field("url"),
+            "does not say in one way where to write to",
+            "give url of an incoming webhook, or token and channel of a bot",
+        );
+        check.that(
+            self.channel.is_none()
+                || (1..=64).contains(&channel.len()) && channel.bytes().all(|b| b.is_ascii_alphanumeric()),
+            &field("channel"),
+            "is no id of a channel",
+            "give its id, as in C0123456789: in Slack below the channel's details",
+        );
+        check.that(
+            self.api.is_none() || self.url.is_none(),
+            &field("api"),
+            "is set besides url",
+            "it is for a bot only",
+        );
     }
 }
 

@@ -60,7 +60,7 @@ fn one(field: &str, problem: String, fix: &str) -> ConfigError {
     ConfigError { problems: vec![Problem { field: field.to_owned(), problem, fix: fix.to_owned() }] }
 }
 
-fn explain(error: figment::Error) -> Problem {
+pub(super) fn explain(error: figment::Error) -> Problem {
     let path = error.path.join(".");
     let origin = error
         .metadata

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys are refused, and every complaint names the field and the fix.
 
+mod account;
 mod channels;
 mod console;
 mod load;
@@ -10,7 +11,8 @@ mod opinions;
 mod secret;
 mod validate;
 
-pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SmtpTls, WebhookConfig};
+pub use account::{AccountSettings, Helpdesk, Secrets, account};
+pub use channels::{AlertmanagerConfig, ChannelConfig, EmailConfig, SlackConfig, SmtpTls, WebhookConfig};
 pub use console::ConsoleConfig;
 pub use load::{ConfigError, Overrides, load};
 pub use network::Network;
@@ -45,6 +47,7 @@ pub struct Config {
     pub keys: KeysConfig,
     pub audit: AuditConfig,
     pub http: HttpConfig,
+    pub connectors: ConnectorsConfig,
     pub console: ConsoleConfig,
     pub spool: SpoolConfig,
     pub pipeline: PipelineConfig,
@@ -189,6 +192,13 @@ pub struct HttpConfig {
     pub trust_forwarded_for: bool,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented in defaults.toml")]
+pub struct ConnectorsConfig {
+    pub hosts: Vec<String>,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
@@ -240,7 +250,22 @@ pub struct WriteBackConfig {
     pub tags: bool,
     pub priority: PriorityPolicy,
     pub note: bool,
+    pub draft: DraftPolicy,
+    pub custom_fields: bool,
     pub max_per_hour: Option<NonZeroU32>,
+}
+
+/// What becomes of a reply that is proposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DraftPolicy {
+    /// Nothing.
+    #[default]
+    Never,
+    /// It stands in the private note, marked as a draft: an agent sends it, or does not.
+    Note,
+    /// It is sent to the requester, where the helpdesk lets us (Freshdesk, Intercom); elsewhere as `Note`.
+    Reply,
 }
 
 /// What of a ticket a write-back may write.
@@ -251,6 +276,8 @@ pub enum WriteBackField {
     Tags,
     Note,
     Priority,
+    Draft,
+    CustomFields,
 }
 
 /// What holds for one tenant's write-backs; unset: what holds for all.
@@ -274,7 +301,7 @@ pub enum PriorityPolicy {
 }
 
 /// One tenant.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented in defaults.toml")]
 pub struct TenantConfig {
@@ -300,6 +327,10 @@ pub struct ZendeskConfig {
     pub requests_per_minute: NonZeroU32,
     #[serde(default = "updates_per_minute")]
     pub updates_per_minute: NonZeroU32,
+    #[serde(default)]
+    pub fields: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub batch: bool,
 }
 
 /// The API rate limit of Zendesk's smallest plan (Suite Team).

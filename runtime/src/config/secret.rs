@@ -31,6 +31,11 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// A secret that is kept elsewhere than in an environment variable or a file.
+    pub fn kept(origin: &'static str, value: SecretString) -> Self {
+        Self { origin: origin.to_owned(), value: Ok(value) }
+    }
+
     /// The value. Empty if it could not be read, which validation refuses before anyone asks.
     pub fn expose(&self) -> SecretString {
         self.value.clone().unwrap_or_default()

@@ -1,6 +1,6 @@
 //! What types can't say: ranges, relations between settings, secrets that can be read.
 
-use super::{Config, FreshdeskConfig, KeysConfig, Kms, Secret};
+use super::{Config, FreshdeskConfig, KeysConfig, Kms, Secret, TenantConfig};
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +8,9 @@ use url::Url;
 
 /// A shared secret that is shorter can be guessed.
 const LEAST_SHARED_SECRET: usize = 16;
+
+/// What custom fields can be filled with.
+const LABELS: [&str; 5] = ["root_cause", "urgency", "sentiment", "industry", "language"];
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -146,40 +149,15 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     super::opinions::check(config, &mut check);
     config.console.check(&mut check);
     for (id, tenant) in &config.tenants {
-        check.that(
-            !id.is_empty()
-                && id.len() <= 63
-                && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
-            &format!("tenants.{id}"),
-            "is no tenant id",
-            "use up to 63 lower-case letters, digits and dashes",
-        );
-        if let Some(zendesk) = &tenant.zendesk {
-            check.https(&format!("tenants.{id}.zendesk.url"), &zendesk.url);
-            let by_token = (zendesk.email.is_some(), zendesk.api_token.is_some());
-            check.that(
-                matches!(
-                    (by_token, zendesk.oauth_token.is_some()),
-                    ((true, true), false) | ((false, false), true)
-                ),
-                &format!("tenants.{id}.zendesk"),
-                "does not say who we are in one way",
-                "give email and api_token, or oauth_token alone",
-            );
-        }
-        if let Some(freshdesk) = &tenant.freshdesk {
-            check.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
-        }
-        if let Some(intercom) = &tenant.intercom {
-            let field = format!("tenants.{id}.intercom.url");
-            check.https(&field, &intercom.url);
-            check.bare(
-                &field,
-                &intercom.url,
-                "give the region's address alone, e.g. \"https://api.intercom.io\"",
-            );
-        }
+        check.tenant(id, tenant);
     }
+    check.0
+}
+
+/// Everything wrong with a tenant's accounts.
+pub(super) fn problems_of_tenant(id: &str, tenant: &TenantConfig) -> Vec<Problem> {
+    let mut check = Check(Vec::new());
+    check.tenant(id, tenant);
     check.0
 }
 
@@ -267,6 +245,51 @@ impl Check {
         self.that(plain(&vault.key, "._-"), "keys.vault.key", "is no name of a key", fix);
         self.that(plain(&vault.mount, "._-/"), "keys.vault.mount", "is no path of an engine", fix);
         self.that(!vault.timeout.is_zero(), "keys.vault.timeout", "is nothing", "give 1s to 30s");
+    }
+
+    /// What is wrong with a tenant's accounts, but for secrets that can't be read.
+    fn tenant(&mut self, id: &str, tenant: &TenantConfig) {
+        self.that(
+            !id.is_empty()
+                && id.len() <= 63
+                && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+            &format!("tenants.{id}"),
+            "is no tenant id",
+            "use up to 63 lower-case letters, digits and dashes",
+        );
+        if let Some(zendesk) = &tenant.zendesk {
+            self.https(&format!("tenants.{id}.zendesk.url"), &zendesk.url);
+            let by_token = (zendesk.email.is_some(), zendesk.api_token.is_some());
+            self.that(
+                matches!(
+                    (by_token, zendesk.oauth_token.is_some()),
+                    ((true, true), false) | ((false, false), true)
+                ),
+                &format!("tenants.{id}.zendesk"),
+                "does not say who we are in one way",
+                "give email and api_token, or oauth_token alone",
+            );
+            for name in zendesk.fields.keys().filter(|name| !LABELS.contains(&name.as_str())) {
+                self.that(
+                    false,
+                    &format!("tenants.{id}.zendesk.fields.{name}"),
+                    "is no label of the analysis",
+                    "give root_cause, urgency, sentiment, industry or language",
+                );
+            }
+        }
+        if let Some(freshdesk) = &tenant.freshdesk {
+            self.freshdesk(&format!("tenants.{id}.freshdesk"), freshdesk);
+        }
+        if let Some(intercom) = &tenant.intercom {
+            let field = format!("tenants.{id}.intercom.url");
+            self.https(&field, &intercom.url);
+            self.bare(
+                &field,
+                &intercom.url,
+                "give the region's address alone, e.g. \"https://api.intercom.io\"",
+            );
+        }
     }
 
     fn secrets(&mut self, config: &Config) {

@@ -3,6 +3,7 @@
 use super::event::{Platform, Priority};
 use crate::{Record, Subject, Topic};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A write-back to do at a helpdesk; see `commands.avsc`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Command {
     pub tags: Vec<String>,
     pub note: Option<String>,
     pub priority: Option<Priority>,
+    pub draft: Option<String>,
+    pub fields: BTreeMap<String, String>,
 }
 
 impl Command {

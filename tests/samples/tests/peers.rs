@@ -35,6 +35,7 @@ async fn zenpy_agrees_with_the_sample_zendesk() {
 #[ignore = "needs Python with slack_sdk: see the top of this file"]
 async fn slack_sdk_agrees_with_the_sample_slack() {
     let slack = Slack::start(slack::Options::default()).await.unwrap();
-    run("slack_check.py", &[&slack.webhook_url()]).await;
+    let (hook, api, token) = (slack.webhook_url(), slack.api_url(), slack.bot_token());
+    run("slack_check.py", &[&hook, &api, &token, slack::bot::CHANNEL]).await;
     assert!(slack.stats().accepted >= 3 && slack.stats().throttled >= 1);
 }

@@ -27,7 +27,7 @@ pub async fn measure(place: &Place, rate: f64, seconds: u64) -> anyhow::Result<V
     traffic.rate(0.0).await?;
     let deadline = Instant::now() + DRAIN;
     let summary = loop {
-        let summary = Summary::take(setup, &traffic).await?;
+        let summary = Summary::take(setup, &traffic, 0).await?;
         if summary.settled() || Instant::now() > deadline {
             break summary;
         }

@@ -5,11 +5,13 @@
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 pub mod children;
+mod desks;
 pub mod setup;
 pub mod summary;
 
 use anyhow::Context;
 use children::{Children, Traffic};
+use desks::Desks;
 use deskstream_embedded::{ClickHouseEndpoint, Platform, PlatformOptions, Progress};
 use deskstream_runtime::shutdown;
 use secrecy::SecretString;
@@ -83,10 +85,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let setup = Setup::write(folder.path(), &platform)?;
     let mut children = Children::start(&setup, &progress, args.workers, &LIFELIKE).await?;
+    let desks = Desks::start(&setup, args.rate).await.context("start the sample Freshdesk and Intercom")?;
     let ended = tokio::select! {
-        ended = present(&args, &setup, &mut children) => ended,
+        ended = present(&args, &setup, &mut children, &desks) => ended,
         () = stop.cancelled() => Ok(None),
     };
+    desks.stop().await;
     let restarts = children.restarts();
     tokio::task::spawn_blocking(move || children.stop()).await?;
     platform.shutdown().await;
@@ -104,9 +108,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Lets the demo run; a summary if it was to end by itself.
-async fn present(args: &Args, setup: &Setup, children: &mut Children) -> anyhow::Result<Option<Summary>> {
+async fn present(
+    args: &Args,
+    setup: &Setup,
+    children: &mut Children,
+    desks: &Desks,
+) -> anyhow::Result<Option<Summary>> {
     if !args.json {
-        print!("{}", setup.welcome(children.samples()));
+        print!("{}", setup.welcome(children.samples(), &desks.welcome()));
     }
     let traffic = Traffic::new(children.samples());
     traffic.rate(args.rate).await.context("start the sample helpdesks' traffic")?;
@@ -125,7 +134,7 @@ async fn present(args: &Args, setup: &Setup, children: &mut Children) -> anyhow:
             && elapsed.as_secs().is_multiple_of(REPORT_EVERY.as_secs())
             && elapsed.subsec_millis() < 500
         {
-            let summary = Summary::take(setup, &traffic).await?;
+            let summary = Summary::take(setup, &traffic, desks.acknowledged()).await?;
             println!("{}", summary.line(elapsed));
         }
         if args.duration.is_some_and(|d| elapsed >= d) {
@@ -133,9 +142,10 @@ async fn present(args: &Args, setup: &Setup, children: &mut Children) -> anyhow:
         }
     }
     traffic.rate(0.0).await.context("stop the traffic")?;
+    desks.rate(0.0);
     let deadline = Instant::now() + DRAIN;
     loop {
-        let summary = Summary::take(setup, &traffic).await?;
+        let summary = Summary::take(setup, &traffic, desks.acknowledged()).await?;
         if summary.settled() || Instant::now() > deadline {
             return Ok(Some(summary));
         }

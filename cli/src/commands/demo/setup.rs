@@ -134,6 +134,7 @@ impl Setup {
             writeln!(text, "password = {}", self.secret("clickhouse", password)?)?;
         }
         writeln!(text, "\n[http]\nwebhooks = \"127.0.0.1:{}\"", self.webhooks)?;
+        writeln!(text, "\n[connectors]\nhosts = [\"127.0.0.1\"]")?;
         writeln!(text, "\n[spool]\ndirectory = {:?}", self.root.join("spool"))?;
         Ok(text)
     }
@@ -163,7 +164,7 @@ impl Setup {
     }
 
     /// What a user sees when all is up.
-    pub fn welcome(&self, samples: &PortFile) -> String {
+    pub fn welcome(&self, samples: &PortFile, desks: &str) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string does not fail.
@@ -188,6 +189,10 @@ impl Setup {
         for tenant in &samples.tenants {
             line(&format!("{}'s desk", tenant.tenant), &tenant.zendesk_url);
         }
+        text.push_str(desks);
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {name:<14}{value}");
+        };
         line("files", &self.root.display().to_string());
         format!("\nDeskstream is up.\n{text}\nCtrl-C ends it.\n\n")
     }

@@ -28,6 +28,9 @@ pub struct Summary {
     pub events_in: u64,
     pub enriched: u64,
     pub tickets: u64,
+    /// Tickets by the helpdesk that they came from, and decisions that were written back there.
+    pub tickets_of: BTreeMap<String, u64>,
+    pub written_back_to: BTreeMap<String, u64>,
     pub dead_letters: u64,
     pub redactions: BTreeMap<String, u64>,
     pub root_causes: BTreeMap<String, u64>,
@@ -66,9 +69,12 @@ pub async fn doubled_offsets(client: &Client) -> Result<u64, clickhouse::error::
 
 impl Summary {
     /// Asks ClickHouse, the samples and the pipeline.
-    pub async fn take(setup: &Setup, traffic: &Traffic) -> anyhow::Result<Self> {
+    ///
+    /// `acknowledged` are the webhooks of helpdesks that are not among the samples.
+    pub async fn take(setup: &Setup, traffic: &Traffic, acknowledged: u64) -> anyhow::Result<Self> {
         let client = setup.reader_client();
-        let samples = traffic.stats().await?;
+        let mut samples = traffic.stats().await?;
+        samples.zendesk.acknowledged += acknowledged;
         let metrics = Metrics::of(setup).await;
         Self::read(&client, &samples, &metrics).await.context("read the counts from ClickHouse")
     }
@@ -95,6 +101,8 @@ impl Summary {
             events_in: metrics.events,
             enriched: count("SELECT count() FROM ticket_events").await?,
             tickets: count("SELECT uniqExact(tenant, platform, ticket_id) FROM ticket_events").await?,
+            tickets_of: pairs("SELECT toString(platform), uniqExact(tenant, ticket_id) FROM ticket_events GROUP BY platform").await?,
+            written_back_to: pairs("SELECT toString(service), count() FROM outcomes WHERE kind = 'write_back' AND result = 'applied' GROUP BY service").await?,
             dead_letters: count("SELECT count() FROM dead_letters").await?,
             redactions: pairs("SELECT toString(kind), toUInt64(count()) FROM ticket_events ARRAY JOIN `spans.kind` AS kind GROUP BY kind").await?,
             root_causes: pairs("SELECT toString(root_cause), count() FROM ticket_events GROUP BY root_cause").await?,
@@ -169,6 +177,8 @@ impl fmt::Display for Summary {
         writeln!(f, "  webhooks acknowledged  {}", self.webhooks_acknowledged)?;
         writeln!(f, "  events in              {}", self.events_in)?;
         writeln!(f, "  enriched               {} (of {} tickets)", self.enriched, self.tickets)?;
+        writeln!(f, "  tickets of             {}", list(&self.tickets_of))?;
+        writeln!(f, "  written back to        {}", list(&self.written_back_to))?;
         writeln!(f, "  dead letters           {}", self.dead_letters)?;
         writeln!(f, "  redactions             {}", list(&self.redactions))?;
         writeln!(f, "  root causes            {}", list(&self.root_causes))?;

@@ -151,7 +151,7 @@ impl Email {
                 "the mail server refuses recipients: the others have the mail; check alerts.channels"
             );
         }
-        Reply { verdict: Verdict::Accepted, status: 250, attempts: 1 }
+        Reply { verdict: Verdict::Accepted, status: 250, attempts: 1, thread: None }
     }
 
     async fn exchange(&self, mail: &[u8], fates: &mut [Fate], doubt: &AtomicBool) -> Result<(), Stop> {
@@ -272,7 +272,7 @@ fn stop(error: &Error, what: &'static str) -> Stop {
 }
 
 fn refused(status: u16, reason: String, fix: &'static str) -> Reply {
-    Reply { verdict: Verdict::Refused { reason, fix }, status, attempts: 1 }
+    Reply { verdict: Verdict::Refused { reason, fix }, status, attempts: 1, thread: None }
 }
 
 fn code(error: &Error) -> Option<u16> {

@@ -13,6 +13,7 @@
 mod conversations;
 mod limits;
 mod model;
+mod search;
 mod server;
 mod tickets;
 mod webhook;

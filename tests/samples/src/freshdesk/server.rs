@@ -2,7 +2,7 @@
 
 use super::limits::{Endpoint, Limiter};
 use super::model::{API_AGENT, Account};
-use super::{Counters, Options, conversations, count, tickets};
+use super::{Counters, Options, conversations, count, search, tickets};
 use crate::control;
 use crate::faults::{self, Injector, Script};
 use axum::extract::{Query, Request, State};
@@ -57,6 +57,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/tickets/{id}/reply", post(conversations::reply))
         .route("/tickets/{id}/conversations", get(conversations::list))
         .route("/agents/me", get(me))
+        .route("/search/tickets", get(search::search))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), admit));
     let injector = Injector { script: shared.script.clone(), edit };

@@ -2,6 +2,8 @@
 
 use super::model::{Priority, Status, TicketType};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A comment to add.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct TicketUpdate {
     pub assignee_id: Option<u64>,
     /// Id in another system.
     pub external_id: Option<String>,
+    /// Values of custom fields, by their id.
+    pub custom_fields: BTreeMap<u64, Value>,
     /// Tag edits, in order.
     pub tags: Vec<TagEdit>,
     /// A comment.

@@ -78,6 +78,8 @@ pub struct Options {
     pub bearer_token: String,
     /// Whether the API user is an admin, which the export needs.
     pub admin: bool,
+    /// Ids of the account's custom ticket fields; values of others are ignored.
+    pub custom_fields: Vec<u64>,
     /// How much of the newest past the export leaves out; one minute at the real one.
     pub export_margin: Duration,
     /// Starts each following export page with the last ticket of the page before.
@@ -106,6 +108,7 @@ impl Default for Options {
             api_token: crate::ids::hex(40),
             bearer_token: crate::ids::hex(64),
             admin: true,
+            custom_fields: Vec::new(),
             export_margin: Duration::from_secs(60),
             repeat_exported: false,
             job_delay: Duration::from_millis(20),
@@ -148,7 +151,12 @@ impl Zendesk {
         let shared = Arc::new(Shared {
             clock: options.clock.clone(),
             script: Script::default(),
-            account: Mutex::new(Account::new(&options.email, now, options.keep_tickets)),
+            account: Mutex::new(Account::new(
+                &options.email,
+                now,
+                options.keep_tickets,
+                options.custom_fields.clone(),
+            )),
             limits: Mutex::new(options.limits.clone()),
             limiter: limits::Limiter::default(),
             counters: Counters::default(),

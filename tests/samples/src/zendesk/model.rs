@@ -6,7 +6,8 @@
 use crate::clock::second_text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 macro_rules! vendor_enum {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $lower:literal / $upper:literal),+ $(,)? }) => {
@@ -179,8 +180,8 @@ pub enum AuditEvent {
     },
     /// A field's new value.
     Change {
-        /// Name of the field.
-        field: &'static str,
+        /// Name of the field; of a custom one its id.
+        field: Cow<'static, str>,
         /// The new value.
         value: Value,
         /// The value before.
@@ -230,6 +231,8 @@ pub struct Ticket {
     pub assignee_id: Option<u64>,
     /// Id in another system.
     pub external_id: Option<String>,
+    /// The account's custom fields; null where nobody has filled one.
+    pub custom_fields: BTreeMap<u64, Value>,
     /// How it was created.
     pub channel: Channel,
     /// Seconds since the epoch.
@@ -249,6 +252,8 @@ pub struct Ticket {
 impl Ticket {
     /// As in the REST API.
     pub(super) fn rest(&self, base: &str) -> Value {
+        let custom: Vec<Value> =
+            self.custom_fields.iter().map(|(id, value)| json!({"id": id, "value": value})).collect();
         json!({
             "id": self.id, "url": format!("{base}/api/v2/tickets/{}.json", self.id), "external_id": self.external_id,
             "subject": self.subject, "raw_subject": self.subject, "description": self.description,
@@ -258,7 +263,7 @@ impl Ticket {
             "group_id": GROUP_ID, "brand_id": BRAND_ID, "ticket_form_id": FORM_ID, "problem_id": null,
             "custom_status_id": CUSTOM_STATUS_ID, "recipient": null, "due_at": null, "has_incidents": false,
             "is_public": self.public, "collaborator_ids": [], "follower_ids": [], "email_cc_ids": [],
-            "followup_ids": [], "sharing_agreement_ids": [], "custom_fields": [], "fields": [],
+            "followup_ids": [], "sharing_agreement_ids": [], "custom_fields": custom, "fields": custom,
             "satisfaction_rating": null, "allow_attachments": true, "allow_channelback": false,
             "from_messaging_channel": false, "via": self.channel.via(),
             "created_at": second_text(self.created_at), "updated_at": second_text(self.updated_at),

@@ -38,27 +38,40 @@ pub(super) async fn search(
         )
             .into_response());
     }
-    let terms: Vec<&str> = text.split_whitespace().collect();
-    let found: Vec<Value> = {
-        let account = shared.account.lock();
-        let fitting = account
-            .tickets
-            .values()
-            .rev()
-            .filter(|ticket| terms.iter().all(|term| fits(&account, ticket, term)));
-        fitting
-            .take(MOST_RESULTS)
-            .map(|ticket| {
-                let mut value = ticket.rest(shared.base());
-                value["result_type"] = json!("ticket");
-                value
-            })
-            .collect()
-    };
+    let found = found(&shared, text, MOST_RESULTS);
     let mut answer =
         paging::page("results", found, &query, &format!("{}/api/v2/search.json", shared.base()))?;
     answer["facets"] = Value::Null;
     Ok(Json(answer).into_response())
+}
+
+/// `GET /search/export`: by cursor, of one type, without an end.
+pub(super) async fn export(
+    State(shared): State<Arc<Shared>>,
+    QueryString(query): QueryString<Query>,
+) -> Result<Response, ApiError> {
+    let text = query.get("query").filter(|text| !text.trim().is_empty());
+    let text = text.ok_or(ApiError::BadParameter { name: "query", expected: "a query" })?;
+    if query.get("filter[type]").map(String::as_str) != Some("ticket") || !query.contains_key("page[size]") {
+        return Err(ApiError::BadParameter { name: "filter[type]", expected: "a type, and page[size]" });
+    }
+    let found = found(&shared, text, usize::MAX);
+    let url = format!("{}/api/v2/search/export.json", shared.base());
+    Ok(Json(paging::page("results", found, &query, &url)?).into_response())
+}
+
+/// The newest first.
+fn found(shared: &Shared, text: &str, most: usize) -> Vec<Value> {
+    let terms: Vec<&str> = text.split_whitespace().collect();
+    let account = shared.account.lock();
+    let fitting =
+        account.tickets.values().rev().filter(|ticket| terms.iter().all(|term| fits(&account, ticket, term)));
+    let shown = fitting.take(most).map(|ticket| {
+        let mut value = ticket.rest(shared.base());
+        value["result_type"] = json!("ticket");
+        value
+    });
+    shown.collect()
 }
 
 fn fits(account: &Account, ticket: &Ticket, term: &str) -> bool {

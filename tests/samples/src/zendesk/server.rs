@@ -74,6 +74,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/job_statuses/{id}", get(jobs::show))
         .route("/incremental/tickets/cursor", get(incremental::tickets))
         .route("/search", get(search::search))
+        .route("/search/export", get(search::export))
         .route("/users/me", get(tickets::me))
         .route("/users/{id}", get(tickets::user))
         .route("/webhooks", get(webhooks::list).post(webhooks::create))

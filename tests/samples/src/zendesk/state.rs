@@ -10,6 +10,7 @@ use super::model::{Audit, AuditEvent, Channel, Comment, Priority, Role, Status, 
 use super::webhooks::Webhook;
 use crate::tickets::Planted;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub(super) struct Account {
     next_user: u64,
     next_id: u64,
     keep_tickets: usize,
+    /// Ids of the custom ticket fields.
+    custom_fields: Vec<u64>,
 }
 
 /// The user behind the API credentials.
@@ -69,8 +72,9 @@ pub(super) const API_USER: u64 = 360_000_000_001;
 pub(super) const AGENT: u64 = 360_000_000_002;
 
 impl Account {
-    pub(super) fn new(api_email: &str, now: i64, keep_tickets: usize) -> Self {
+    pub(super) fn new(api_email: &str, now: i64, keep_tickets: usize, custom_fields: Vec<u64>) -> Self {
         let mut account = Self {
+            custom_fields,
             tickets: BTreeMap::new(),
             export: BTreeSet::new(),
             users: BTreeMap::new(),
@@ -164,6 +168,7 @@ impl Account {
             submitter_id,
             assignee_id: None,
             external_id: None,
+            custom_fields: self.custom_fields.iter().map(|id| (*id, Value::Null)).collect(),
             channel,
             created_at: now,
             updated_at: now,
@@ -225,7 +230,7 @@ impl Account {
         let mut recorded = Vec::new();
         let mut changes = Vec::new();
         let mut record = |field, value: Value, previous: Value| {
-            recorded.push((next_id(), AuditEvent::Change { field, value, previous }));
+            recorded.push((next_id(), AuditEvent::Change { field: Cow::Borrowed(field), value, previous }));
         };
         if let Some(subject) = update.subject.filter(|subject| *subject != ticket.subject) {
             let previous = std::mem::replace(&mut ticket.subject, subject);
@@ -258,11 +263,23 @@ impl Account {
             let previous = ticket.external_id.replace(external);
             record("external_id", json!(ticket.external_id), json!(previous));
         }
+        let mut custom = Vec::new();
+        for (field, value) in update.custom_fields {
+            // One that the account does not have is ignored.
+            let Some(held) = ticket.custom_fields.get_mut(&field).filter(|held| **held != value) else {
+                continue;
+            };
+            custom.push((field, value.clone(), std::mem::replace(held, value)));
+        }
         let tags = edited_tags(&ticket.tags, &update.tags);
         if tags != ticket.tags {
             let previous = std::mem::replace(&mut ticket.tags, tags);
             record("tags", json!(ticket.tags), json!(previous));
             changes.push(Change::Tags { previous });
+        }
+        for (field, value, previous) in custom {
+            let field = Cow::Owned(field.to_string());
+            recorded.push((next_id(), AuditEvent::Change { field, value, previous }));
         }
         let mut note = false;
         if let Some(NewComment { body, public }) = update.comment {

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type App = State<Arc<Shared>>;
@@ -143,9 +144,24 @@ pub(super) fn read_update(fields: &Value) -> Result<TicketUpdate, ApiError> {
         kind: choice(fields, "type", TicketType::parse)?,
         assignee_id: fields.get("assignee_id").and_then(Value::as_u64),
         external_id: fields.get("external_id").and_then(Value::as_str).map(str::to_owned),
+        custom_fields: custom_fields(fields)?,
         tags,
         comment: read_comment(fields.get("comment"))?,
     })
+}
+
+/// A list of `{"id": …, "value": …}`.
+fn custom_fields(fields: &Value) -> Result<BTreeMap<u64, Value>, ApiError> {
+    let list = match fields.get("custom_fields") {
+        None | Some(Value::Null) => return Ok(BTreeMap::new()),
+        Some(list) => list.as_array(),
+    };
+    let wrong = || ApiError::BadParameter { name: "custom_fields", expected: "a list of id and value" };
+    let one = |field: &Value| {
+        let id = field.get("id").and_then(Value::as_u64).ok_or_else(wrong)?;
+        Ok((id, field.get("value").cloned().unwrap_or_default()))
+    };
+    list.ok_or_else(wrong)?.iter().map(one).collect()
 }
 
 fn read_comment(comment: Option<&Value>) -> Result<Option<NewComment>, ApiError> {

@@ -1,4 +1,4 @@
-//! A sample Slack: an incoming webhook.
+//! A sample Slack: an incoming webhook, and the Web API's `chat.postMessage` for a bot (`bot`).
 //!
 //! `POST` to the webhook's path with JSON (or a form's `payload`) answers `ok` in plain text. Refusals, also
 //! in plain text: 400 `invalid_payload`, `no_text`, `invalid_blocks` (a block beyond its documented limits) or
@@ -7,6 +7,8 @@
 //!
 //! `GET /__control/messages`, `GET /__control/stats`, `POST /__control/state`, `/__control/faults`,
 //! `/__control/clock`.
+
+pub mod bot;
 
 use crate::clock::Clock;
 use crate::control::common_routes;
@@ -68,6 +70,9 @@ pub struct Message {
     pub at: String,
     /// The payload as sent.
     pub payload: Value,
+    /// Its id in the channel, where a bot wrote it.
+    #[serde(default)]
+    pub ts: Option<String>,
     /// Whether it would ring everybody's or somebody's bell: `<!channel>`, `<!here>`, `<!everyone>`, `<@…>`.
     pub pings: bool,
 }
@@ -101,6 +106,7 @@ struct Channel {
 struct Shared {
     options: Options,
     path: String,
+    token: String,
     script: Script,
     channel: Mutex<Channel>,
 }
@@ -130,8 +136,11 @@ impl Slack {
         // The path is the secret, as at the real one.
         let path = format!("/services/T{}/B{}/{}", id(8), id(8), ids::hex(24));
         let port = options.port;
-        let shared = Arc::new(Shared { options, path, script: Script::default(), channel: Mutex::default() });
+        let token = format!("xoxb-{}", ids::hex(24));
+        let (script, channel) = (Script::default(), Mutex::default());
+        let shared = Arc::new(Shared { options, path, token, script, channel });
         let router = Router::new()
+            .route("/api/chat.postMessage", post(bot::post_message))
             .route("/services/{team}/{hook}/{token}", post(receive))
             .route(
                 "/__control/messages",
@@ -162,6 +171,21 @@ impl Slack {
     /// The incoming webhook's whole address.
     pub fn webhook_url(&self) -> String {
         format!("{}{}", self.server.url(), self.shared.path)
+    }
+
+    /// Address of the Web API, below which its methods lie.
+    pub fn api_url(&self) -> String {
+        format!("{}/api/", self.server.url())
+    }
+
+    /// The bot's token.
+    pub fn bot_token(&self) -> String {
+        self.shared.token.clone()
+    }
+
+    /// Deletes a bot's message, as somebody in the channel may.
+    pub fn delete(&self, ts: &str) {
+        self.shared.channel.lock().messages.retain(|message| message.ts.as_deref() != Some(ts));
     }
 
     /// Its faults.
@@ -233,24 +257,24 @@ async fn receive(
             (StatusCode::BAD_REQUEST, error).into_response()
         }
         Ok(payload) => {
-            let text = payload.to_string();
-            let pings = ["<!channel", "<!here", "<!everyone", "<@"].iter().any(|mark| text.contains(mark));
-            channel.stats.accepted += 1;
-            channel.stats.pings += u64::from(pings);
-            if channel.messages.len() == MESSAGES_KEPT {
-                channel.messages.pop_front();
-            }
-            channel.messages.push_back(Message {
-                at: shared.options.clock.now().to_string(),
-                payload,
-                pings,
-            });
+            channel.keep(payload, None, shared.options.clock.now().to_string());
             "ok".into_response()
         }
     }
 }
 
 impl Channel {
+    fn keep(&mut self, payload: Value, ts: Option<String>, at: String) {
+        let text = payload.to_string();
+        let pings = ["<!channel", "<!here", "<!everyone", "<@"].iter().any(|mark| text.contains(mark));
+        self.stats.accepted += 1;
+        self.stats.pings += u64::from(pings);
+        if self.messages.len() == MESSAGES_KEPT {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(Message { at, payload, ts, pings });
+    }
+
     /// A token bucket; gives the seconds to wait if it is empty.
     fn take_token(&mut self, per_second: f64, burst: f64, now_ms: i64) -> Option<u64> {
         let (left, at) = self.tokens.unwrap_or((burst, now_ms));
