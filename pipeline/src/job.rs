@@ -1,6 +1,8 @@
 //! Starts the job: plans where to read, opens the consumers, runs the workers.
 
-use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher, Replay, ReplayError};
+use crate::aggregate::{
+    self, AggregateOptions, Codecs, Gauges, Input, Publisher, ReadBack, Replay, ReplayError,
+};
 use crate::alerts::{Evaluator, RuleSet};
 use crate::cluster::{ClusterError, Communication, Membership, Peers};
 use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redactors, Shared};
@@ -13,7 +15,7 @@ use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
-use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Topic};
+use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Record, Review, Topic};
 use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
@@ -132,8 +134,10 @@ struct Seat {
     events: BaseConsumer,
     enriched: Input,
     opinions: Input,
+    control: Input,
     dead: Input,
     outcomes: Input,
+    reviews: Vec<Review>,
     evaluator: Evaluator,
 }
 
@@ -189,6 +193,7 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
     lag::watch(process, Arc::clone(&depth), partitions)?;
     let gauges = Gauges { queue_depth: depth, tick_ms: millis(process.config.alerts.tick) };
     let publisher = Publisher::new(process)?;
+    let read_back = ReadBack::start(process)?;
     let codecs = Arc::new(codecs(process));
 
     let seats: Mutex<BTreeMap<usize, Seat>> = Mutex::new(seats);
@@ -227,6 +232,7 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                     AggregateOptions {
                         enriched: seat.enriched,
                         opinions: seat.opinions,
+                        control: seat.control,
                         dead: seat.dead,
                         outcomes: seat.outcomes,
                         epochs: Epochs::new(job.config.pipeline.window_interval),
@@ -235,6 +241,8 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                         write_back: job.config.write_back.clone(),
                         policies: Policies::new(&job.config),
                         evaluator: seat.evaluator,
+                        reviews: seat.reviews,
+                        read_back: read_back.clone(),
                         gauges: gauges.clone(),
                         codecs: Arc::clone(&codecs),
                         publisher: publishing.clone(),
@@ -288,9 +296,12 @@ fn codecs(process: &Process) -> Codecs {
     Codecs {
         enriched: Decoder::new(registry()),
         opinions: Decoder::new(registry()),
+        control: Decoder::new(registry()),
         dead: Decoder::new(registry()),
         outcomes: Decoder::new(registry()),
         tickets: Encoder::new(&process.ids),
+        reviews: Encoder::new(&process.ids),
+        quality: Encoder::new(&process.ids),
         commands: Encoder::new(&process.ids),
         windows: Encoder::new(&process.ids),
         alerts: Encoder::new(&process.ids),
@@ -309,12 +320,18 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     };
     let enriched = plan(Topic::Enriched, true)?;
     let opinions = plan(Topic::Opinions, true)?;
+    // What became of earlier reviews lies in a topic of its own.
+    let control = plan(Topic::Control, false)?;
     let dead = plan(Topic::DeadLetter, true)?;
     let outcomes = plan(Topic::Outcomes, false)?;
     let events = process.topics.name(Topic::Events);
     let probe: BaseConsumer = kafka::consumer(kafka, &enrich_group).create()?;
     let partitions = partition_count(&probe, &events)?;
-    let standing = standing_alerts(process)?;
+    let standing: Vec<Alert> = latest_of(process, Topic::Alerts, Alert::key)?;
+    let mut reviews: BTreeMap<usize, Vec<Review>> = BTreeMap::new();
+    for review in latest_of(process, Topic::Reviews, Review::key)? {
+        reviews.entry(aggregate::keeper_of(&review, options.peers())).or_default().push(review);
+    }
     let mut seats = BTreeMap::new();
     for worker in options.own_workers() {
         let own = own_partitions(partitions, worker, options.peers());
@@ -336,8 +353,10 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
             events: open(kafka, &enrich_group, &events, &positions)?,
             enriched: input(&enriched, "source-enriched")?,
             opinions: input(&opinions, "source-opinions")?,
+            control: input(&control, "source-control")?,
             dead: input(&dead, "source-deadletter")?,
             outcomes: input(&outcomes, "source-outcomes")?,
+            reviews: reviews.remove(&worker).unwrap_or_default(),
             evaluator,
         };
         seats.insert(worker, seat);
@@ -345,14 +364,18 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     Ok((seats, partitions))
 }
 
-/// Reads the alerts topic to its end: the latest transition of each alert.
-fn standing_alerts(process: &Process) -> Result<Vec<Alert>, JobError> {
-    let topic = process.topics.name(Topic::Alerts);
-    let decoder: Decoder<Alert> = Decoder::new(Arc::clone(&process.registry));
+/// Reads a topic to its end: the latest record of each key.
+fn latest_of<T: Record>(
+    process: &Process,
+    topic: Topic,
+    key: fn(&T) -> String,
+) -> Result<Vec<T>, JobError> {
+    let name = process.topics.name(topic);
+    let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
     let mut latest = BTreeMap::new();
-    crate::source::read_to_end(&process.config.kafka, &topic, |payload| match decoder.decode(payload) {
-        Ok(alert) => drop(latest.insert(alert.key(), alert)),
-        Err(error) => tracing::warn!(%error, "an alert that can't be read is passed over"),
+    crate::source::read_to_end(&process.config.kafka, &name, |payload| match decoder.decode(payload) {
+        Ok(record) => drop(latest.insert(key(&record), record)),
+        Err(error) => tracing::warn!(topic = %name, %error, "a record that can't be read is passed over"),
     })?;
     Ok(latest.into_values().collect())
 }

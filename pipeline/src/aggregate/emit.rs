@@ -117,6 +117,7 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
             | Dimension::Errors
             | Dimension::LatencySumMs
             | Dimension::Tickets
+            | Dimension::Confidence(..)
             | Dimension::OpinionTokensIn
             | Dimension::OpinionTokensOut
             | Dimension::OpinionCostMicrousd => continue,
