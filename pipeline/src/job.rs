@@ -15,7 +15,7 @@ use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
-use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Record, Review, Topic};
+use deskstream_schemas::{Alert, Decoder, Drift, EVERY_TENANT, Encoder, Record, Review, Topic};
 use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
@@ -138,6 +138,7 @@ struct Seat {
     dead: Input,
     outcomes: Input,
     reviews: Vec<Review>,
+    days: Vec<Drift>,
     evaluator: Evaluator,
 }
 
@@ -242,6 +243,7 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                         policies: Policies::new(&job.config),
                         evaluator: seat.evaluator,
                         reviews: seat.reviews,
+                        days: seat.days,
                         read_back: read_back.clone(),
                         gauges: gauges.clone(),
                         codecs: Arc::clone(&codecs),
@@ -302,6 +304,7 @@ fn codecs(process: &Process) -> Codecs {
         tickets: Encoder::new(&process.ids),
         reviews: Encoder::new(&process.ids),
         quality: Encoder::new(&process.ids),
+        drift: Encoder::new(&process.ids),
         commands: Encoder::new(&process.ids),
         windows: Encoder::new(&process.ids),
         alerts: Encoder::new(&process.ids),
@@ -332,6 +335,10 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     for review in latest_of(process, Topic::Reviews, Review::key)? {
         reviews.entry(aggregate::keeper_of(&review, options.peers())).or_default().push(review);
     }
+    let mut days: BTreeMap<usize, Vec<Drift>> = BTreeMap::new();
+    for day in latest_of(process, Topic::Drift, Drift::key)? {
+        days.entry(aggregate::worker_of(&day.tenant, options.peers())).or_default().push(day);
+    }
     let mut seats = BTreeMap::new();
     for worker in options.own_workers() {
         let own = own_partitions(partitions, worker, options.peers());
@@ -345,7 +352,7 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
         };
         let mut evaluator = Evaluator::new(&options.rules);
         for alert in &standing {
-            if aggregate::route(&alert.tenant) % options.peers() as u64 == worker as u64 {
+            if aggregate::worker_of(&alert.tenant, options.peers()) == worker {
                 evaluator.restore(alert.clone());
             }
         }
@@ -357,6 +364,7 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
             dead: input(&dead, "source-deadletter")?,
             outcomes: input(&outcomes, "source-outcomes")?,
             reviews: reviews.remove(&worker).unwrap_or_default(),
+            days: days.remove(&worker).unwrap_or_default(),
             evaluator,
         };
         seats.insert(worker, seat);

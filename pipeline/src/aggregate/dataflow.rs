@@ -9,9 +9,10 @@
 //!                                                            └─ records ────────────────────────────────────────────────────────────────────── Publish ◄──┘
 //! ```
 
+use super::drift::{Day, Days, drift};
 use super::emit::Windows;
 use super::evaluate::{Gauges, evaluate};
-use super::facts::{ApiUse, Fact, Failure, Position, Reviewed, Second};
+use super::facts::{Fact, Failure, Position, Reading, Reviewed, Second};
 use super::keep::{Facts, Keeper, Latest, latest};
 use super::latest::Tickets;
 use super::publish::{Publisher, publish};
@@ -29,7 +30,7 @@ use crate::source::{Batch, Credit, Epochs, SourceOptions, kafka_source};
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{
-    Command, ControlEntity, DeadLetter, Decoder, Encoder, EnrichedTicket, Opinion, Outcome, Quality, Review,
+    Command, ControlEntity, DeadLetter, Decoder, Drift, Encoder, EnrichedTicket, Opinion, Outcome, Quality, Review,
     TicketState, Topic, Window,
 };
 use differential_dataflow::AsCollection;
@@ -67,6 +68,8 @@ pub struct Codecs {
     pub reviews: Encoder<Review>,
     /// Writes `quality`.
     pub quality: Encoder<Quality>,
+    /// Writes `drift`.
+    pub drift: Encoder<Drift>,
     /// Writes `commands`.
     pub commands: Encoder<Command>,
     /// Writes `windows`.
@@ -111,6 +114,8 @@ pub struct AggregateOptions {
     pub evaluator: Evaluator,
     /// The reviews of this worker's tickets, as they were published last.
     pub reviews: Vec<Review>,
+    /// The latest drift of this worker's tenants, as it was published.
+    pub days: Vec<Drift>,
     /// Reads events again.
     pub read_back: ReadBack,
     /// Gauges that are measured in this process.
@@ -190,7 +195,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     });
     let of = Arc::clone(codecs);
     let api_use = decode(outcomes, "DecodeOutcomes", move |_, _, payload| {
-        of.outcomes.decode(payload).map(|outcome| ApiUse::of(&outcome))
+        of.outcomes.decode(payload).map(|outcome| Reading::of(&outcome))
     });
 
     let retired = Retired::default();
@@ -208,12 +213,16 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     let Latest { updates, records, samples } =
         latest(Facts { facts, seconds, reviews, failures }, keeper);
     let counted = updates.as_collection().count_total();
-    let (window_records, minutes) = emit(counted.inner, clock, Arc::clone(codecs), retired);
+    let Emitted { records: window_records, minutes, days } =
+        emit(counted.inner, clock, Arc::clone(codecs), retired);
+    let held = Days::restored(&options.days);
+    let (drifts, moved) = drift(days, held, clock, Arc::clone(codecs));
     let verdicts = samples.as_collection().count_total();
     let quality = quality::emit(verdicts.inner, epochs, Arc::clone(codecs));
-    let alerts = evaluate(minutes, api_use, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
+    let readings = scope.concatenate([api_use, moved]);
+    let alerts = evaluate(minutes, readings, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
     let probe =
-        publish(scope.concatenate([records, window_records, quality, alerts]), options.publisher);
+        publish(scope.concatenate([records, window_records, quality, drifts, alerts]), options.publisher);
     Aggregate { probe, progress }
 }
 
@@ -291,23 +300,35 @@ impl Clock {
 
 type Counted = ((WindowKey, Tally), u64, isize);
 
-/// `EmitWindows`: its first output is to be published, its second drives alerts.
+/// What `EmitWindows` gives.
+struct Emitted<'scope> {
+    /// To be published.
+    records: StreamVec<'scope, u64, OutRecord>,
+    /// What drives alerts.
+    minutes: StreamVec<'scope, u64, MinuteMetrics>,
+    /// What drift is measured from.
+    days: StreamVec<'scope, u64, Day>,
+}
+
+/// `EmitWindows`.
 fn emit<'scope>(
     counted: StreamVec<'scope, u64, Counted>,
     clock: Clock,
     codecs: Arc<Codecs>,
     retired: Retired,
-) -> (StreamVec<'scope, u64, OutRecord>, StreamVec<'scope, u64, MinuteMetrics>) {
+) -> Emitted<'scope> {
     let mut builder = OperatorBuilder::new("EmitWindows".to_owned(), counted.scope());
     let mut counted = builder.new_input(counted, Pipeline);
     let (records, record_stream) = builder.new_output();
     let (minutes, minute_stream) = builder.new_output();
+    let (days, day_stream) = builder.new_output();
     let mut records = OutputBuilder::<_, CapacityContainerBuilder<Vec<OutRecord>>>::from(records);
     let mut minutes = OutputBuilder::<_, CapacityContainerBuilder<Vec<MinuteMetrics>>>::from(minutes);
+    let mut days = OutputBuilder::<_, CapacityContainerBuilder<Vec<Day>>>::from(days);
     builder.build(move |capabilities| {
         let mut capabilities = capabilities.into_iter();
         // Windows become final as time passes, whether data comes or not: these follow the frontier.
-        let mut holds = capabilities.next().zip(capabilities.next());
+        let mut holds = capabilities.next().zip(capabilities.next()).zip(capabilities.next());
         let mut windows = Windows::new(clock.horizon_ms);
         let mut stash: BTreeMap<u64, Vec<Counted>> = BTreeMap::new();
         move |frontiers| {
@@ -316,7 +337,7 @@ fn emit<'scope>(
                     stash.entry(update.1).or_default().push(update);
                 }
             });
-            let Some((record_cap, minute_cap)) = holds.as_mut() else { return };
+            let Some(((record_cap, minute_cap), day_cap)) = holds.as_mut() else { return };
             let frontier = frontiers[0].frontier().first().copied();
             while let Some(first) = stash.first_entry() {
                 if frontier.is_some_and(|f| f <= *first.key()) {
@@ -333,6 +354,9 @@ fn emit<'scope>(
                 let mut session = records.session(record_cap);
                 let mut minutes = minutes.activate();
                 let mut minute_session = minutes.session(minute_cap);
+                let mut days = days.activate();
+                let mut day_session = days.session(day_cap);
+                day_session.give_iterator(windows.changed_days());
                 for window in windows.changed(now) {
                     minute_session.give_iterator(MinuteMetrics::of(&window).into_iter());
                     session.give_iterator(
@@ -346,6 +370,7 @@ fn emit<'scope>(
                             out_record(Topic::Windows, window.key(), codecs.windows.encode(&window))
                                 .into_iter(),
                         );
+                        day_session.give_iterator(Day::of(&key, &tally, true).into_iter());
                         retired.borrow_mut().push((key, tally));
                     }
                 }
@@ -354,12 +379,13 @@ fn emit<'scope>(
                 Some(frontier) => {
                     record_cap.downgrade(&frontier);
                     minute_cap.downgrade(&frontier);
+                    day_cap.downgrade(&frontier);
                 }
                 None => holds = None,
             }
         }
     });
-    (record_stream, minute_stream)
+    Emitted { records: record_stream, minutes: minute_stream, days: day_stream }
 }
 
 /// A record to publish; one that can't be encoded would be a bug, and must not stop the stream.

@@ -1,5 +1,6 @@
 //! What the aggregate dataflow takes from its topics.
 
+use crate::alerts::Metric;
 use crate::opinions::text_hash;
 use crate::reviews::TicketReview;
 use deskstream_schemas::{DeadLetter, EnrichedTicket, Opinion, Outcome, Review, ReviewResult, Text};
@@ -84,9 +85,9 @@ impl Second {
 
 /// The worker, of `peers`, that keeps a review's ticket.
 pub fn keeper_of(review: &Review, peers: usize) -> usize {
-    #[allow(clippy::cast_possible_truncation, reason = "any half of a hash is a hash, and the rest is below `peers`")]
-    let index = ((xxh3_128(review.key().as_bytes()) as u64) % peers as u64) as usize;
-    index
+    #[allow(clippy::cast_possible_truncation, reason = "any half of a hash is a hash")]
+    let half = xxh3_128(review.key().as_bytes()) as u64;
+    usize::try_from(half % peers as u64).unwrap_or(0)
 }
 
 /// A human's review of a ticket.
@@ -148,23 +149,25 @@ impl From<DeadLetter> for Failure {
     }
 }
 
-/// How much of a service's request limit is used.
+/// The latest value of something that rules speak of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ApiUse {
+pub struct Reading {
     /// The tenant.
     pub tenant: String,
-    /// Share of the limit, 0 to 1.
-    pub share: f64,
-    /// When it was told.
+    /// What it is.
+    pub metric: Metric,
+    /// Its value.
+    pub value: f64,
+    /// When it was so.
     pub at: i64,
 }
 
-impl ApiUse {
-    /// What an outcome tells of it, if anything.
+impl Reading {
+    /// What an outcome tells of how much of a service's request limit is used, if anything.
     pub fn of(outcome: &Outcome) -> Option<Self> {
         let (limit, left) = (outcome.rate_limit.filter(|l| *l > 0)?, outcome.rate_remaining?);
-        #[allow(clippy::cast_precision_loss, reason = "request limits are far below 2^53")]
-        let share = (limit - left.clamp(0, limit)) as f64 / limit as f64;
-        Some(Self { tenant: outcome.tenant.clone(), share, at: outcome.finished_at })
+        let value = crate::quality::share(limit - left.clamp(0, limit), limit);
+        let tenant = outcome.tenant.clone();
+        Some(Self { tenant, metric: Metric::ApiUsage, value, at: outcome.finished_at })
     }
 }

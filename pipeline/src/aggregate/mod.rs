@@ -13,6 +13,9 @@
 //! same text: the topic `reviews` holds the two side by side, and windows of quality are a collection over the group of
 //! confusion counts. A corrected review takes away what the earlier one counted for.
 //!
+//! **Drift**: days are compared with the seven before, by the population stability index; the topic `drift` holds what they
+//! are compared with, over a restart too.
+//!
 //! **Output is repeatable.** Windows, tickets and alerts are upserts; commands carry idempotency keys. Source
 //! offsets are committed once everything that an epoch led to, on whichever worker, is acknowledged by Kafka.
 //!
@@ -26,6 +29,7 @@ mod corrections;
 mod counts;
 mod dataflow;
 mod decide;
+mod drift;
 mod emit;
 mod evaluate;
 mod facts;
@@ -45,7 +49,7 @@ mod samples;
 mod tally;
 
 pub use dataflow::{Aggregate, AggregateOptions, Codecs, Input, build};
-pub use evaluate::{Gauges, route};
+pub use evaluate::{Gauges, worker_of};
 pub use facts::keeper_of;
 pub use publish::Publisher;
 pub use read_back::ReadBack;
