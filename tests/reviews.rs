@@ -5,22 +5,27 @@
 
 #[path = "support/bed.rs"]
 mod bed;
+#[path = "support/panels.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod panels;
 
 use bed::Bed;
 use deskstream_pipeline::reviews::{REVIEW_KIND, entity_id};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::TicketContent;
+use panels::Fill;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// Reviews the ticket of that number in its latest state.
-async fn review(bed: &Bed, ticket: usize, labels: serde_json::Value) {
+async fn review(bed: &Bed, ticket: &str, labels: serde_json::Value) {
     let sql = format!("SELECT last_event_id, version FROM v_tickets WHERE ticket_id = '{ticket}'");
     let (event_id, version) = bed.client.query(&sql).fetch_one::<(String, u64)>().await.unwrap();
     let mut body = json!({ "event_id": event_id, "version": version, "root_cause": null, "urgency": null,
         "sentiment": null, "reviewed_by": "u1", "reviewed_at": now_ms() });
     body.as_object_mut().unwrap().extend(labels.as_object().unwrap().clone());
-    let id = entity_id("acme", "import", &ticket.to_string());
+    let id = entity_id("acme", "import", ticket);
     bed.process.control.put_json(REVIEW_KIND, &id, "acme", "u1", &body).await.unwrap();
 }
 
@@ -39,19 +44,21 @@ async fn a_review_corrects_windows_ticket_and_quality_and_a_restart_changes_noth
     assert_ne!(model, "delivery");
 
     let written = Instant::now();
-    review(&bed, 1, json!({ "root_cause": "delivery", "urgency": "critical" })).await;
+    review(&bed, "1", json!({ "root_cause": "delivery", "urgency": "critical" })).await;
     bed.wait_for_answer(&day("root_causes['delivery']"), 1).await;
     let corrected = written.elapsed();
     bed.wait_for_answer("SELECT count() FROM v_tickets WHERE root_cause = 'delivery' AND urgency = 'critical' AND tier = 'human'", 1).await;
     println!("the day's window in ClickHouse was corrected {corrected:?} after the review was written");
     assert!(corrected < Duration::from_secs(5), "{corrected:?}");
-    review(&bed, 2, json!({ "root_cause": model })).await;
+    review(&bed, "2", json!({ "root_cause": model })).await;
     for (what, wanted) in [("tickets", 10), ("tiers['human']", 2), ("urgency['critical']", 1)] {
         bed.wait_for_answer(&day(what), wanted).await;
     }
     // One of two was right.
     let quality = |what: &str, head: &str| {
-        format!("SELECT toUInt64(sum({what})) FROM v_quality WHERE tenant = 'acme' AND head = '{head}' AND language = '*' AND size_s = 0")
+        format!(
+            "SELECT toUInt64(sum({what})) FROM v_quality WHERE tenant = 'acme' AND head = '{head}' AND language = '*' AND size_s = 0"
+        )
     };
     bed.wait_for_answer(&quality("samples", "root_cause"), 2).await;
     bed.wait_for_answer(&quality("correct", "root_cause"), 1).await;
@@ -62,7 +69,7 @@ async fn a_review_corrects_windows_ticket_and_quality_and_a_restart_changes_noth
     run.kill();
     drop(run);
     let mut run = bed.service("run-2", &["run", "--workers", "1"]);
-    review(&bed, 1, json!({ "root_cause": "refund" })).await;
+    review(&bed, "1", json!({ "root_cause": "refund" })).await;
     bed.wait_for_answer(&day("root_causes['refund']"), 1).await;
     for (what, wanted) in
         [("root_causes['delivery']", 0), ("tickets", 10), ("tiers['human']", 2), ("urgency['critical']", 0)]
@@ -100,7 +107,8 @@ async fn tickets_of(bed: &Bed, name: &str, created_at: i64, count: usize, body: 
         event.event_id = id.clone();
         event.ticket_id = id;
         (event.created_at, event.occurred_at) = (created_at, created_at);
-        let content = TicketContent { subject: "Hello".into(), body: body.into(), ..TicketContent::default() };
+        let content =
+            TicketContent { subject: "Hello".into(), body: body.into(), ..TicketContent::default() };
         bed.sink.send(event, &content).await.unwrap();
     }
 }
@@ -111,15 +119,15 @@ async fn tickets_that_shift_fire_the_alert_and_resolve_it_when_they_are_as_befor
     const REFUND: &str = "You charged me twice, I want my money back now, this is outrageous";
     // The shipped rule, without its patience.
     let shipped = include_str!("../pipeline/rules.yaml");
-    let impatient = shipped.replace("for: 10m", "for: 0s").replace("keep_firing_for: 30m", "keep_firing_for: 0s");
+    let impatient =
+        shipped.replace("for: 10m", "for: 0s").replace("keep_firing_for: 30m", "keep_firing_for: 0s");
     let rules = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(rules.path(), impatient).unwrap();
-    let bed = Bed::start(&format!(
-        "[alerts]\nrules = {:?}\n[alerts.channels.chat]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n\
-         [alerts.channels.pager]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n",
-        rules.path()
-    ))
-    .await;
+    // Nobody is told: the topic of alerts is looked at.
+    let silent = impatient
+        .replace("channels: [pager, chat]", "channels: []")
+        .replace("channels: [chat]", "channels: []");
+    std::fs::write(rules.path(), silent).unwrap();
+    let bed = Bed::start(&format!("[alerts]\nrules = {:?}\n", rules.path())).await;
     let mut connect = bed.service("connect", &["connect"]);
     let mut run = bed.service("run", &["run", "--workers", "2"]);
     let today = now_ms() / 86_400_000 * 86_400_000;
@@ -130,7 +138,9 @@ async fn tickets_that_shift_fire_the_alert_and_resolve_it_when_they_are_as_befor
     bed.wait_for_answer(days, 1).await;
     tickets_of(&bed, "c", today, 60, REFUND).await;
     let alerts = |state: &str| {
-        format!("SELECT count() FROM alerts WHERE rule = 'label-drift' AND tenant = 'acme' AND state = '{state}'")
+        format!(
+            "SELECT count() FROM alerts WHERE rule = 'label-drift' AND tenant = 'acme' AND state = '{state}'"
+        )
     };
     bed.wait_for_answer(&alerts("firing"), 1).await;
     let index = "SELECT count() FROM v_drift WHERE tenant = 'acme' AND head = 'root_cause' AND label_psi > 0.25 AND label_psi > label_noise AND reference_tickets = 100";
@@ -146,6 +156,25 @@ async fn tickets_that_shift_fire_the_alert_and_resolve_it_when_they_are_as_befor
     let mut run = bed.service("run-2", &["run"]);
     tickets_of(&bed, "e", today, 400, REFUND).await;
     bed.wait_for_answer(&alerts("firing"), 2).await;
+
+    // With a review, every panel of the dashboard has something to say.
+    review(&bed, "c-1", json!({ "root_cause": "delivery", "urgency": "low", "sentiment": "positive" })).await;
+    bed.wait_for_answer(
+        "SELECT count() FROM v_quality WHERE tenant = 'acme' AND size_s = 0 AND language = '*'",
+        3,
+    )
+    .await;
+    let now_s = now_ms() / 1000;
+    let fill = Fill { from_s: now_s - 30 * 86_400, to_s: now_s + 60, interval_s: 3600, tenant: "acme" };
+    let endpoint = bed.platform.clickhouse();
+    let dashboard = include_str!("../dashboards/grafana/deskstream-quality.json");
+    for (title, sql) in panels::queries(dashboard, &fill).unwrap() {
+        let (url, user) = (endpoint.url.as_str(), endpoint.user.as_str());
+        let answer = panels::rows(url, user, endpoint.password.expose_secret(), "deskstream", &sql)
+            .await
+            .unwrap_or_else(|error| panic!("{title}: {error}\n{sql}"));
+        assert!(!answer.is_empty(), "{title} says nothing\n{sql}");
+    }
     run.stop();
     connect.stop();
     bed.shutdown().await;

@@ -9,6 +9,7 @@ use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redacto
 use crate::opinions::Policies;
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
+    patiently, read_to_end,
 };
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
@@ -330,13 +331,13 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     let events = process.topics.name(Topic::Events);
     let probe: BaseConsumer = kafka::consumer(kafka, &enrich_group).create()?;
     let partitions = partition_count(&probe, &events)?;
-    let standing: Vec<Alert> = latest_of(process, Topic::Alerts, Alert::key)?;
+    let standing: Vec<Alert> = latest_of(process, Topic::Alerts)?;
     let mut reviews: BTreeMap<usize, Vec<Review>> = BTreeMap::new();
-    for review in latest_of(process, Topic::Reviews, Review::key)? {
+    for review in latest_of::<Review>(process, Topic::Reviews)? {
         reviews.entry(aggregate::keeper_of(&review, options.peers())).or_default().push(review);
     }
     let mut days: BTreeMap<usize, Vec<Drift>> = BTreeMap::new();
-    for day in latest_of(process, Topic::Drift, Drift::key)? {
+    for day in latest_of::<Drift>(process, Topic::Drift)? {
         days.entry(aggregate::worker_of(&day.tenant, options.peers())).or_default().push(day);
     }
     let mut seats = BTreeMap::new();
@@ -372,18 +373,19 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     Ok((seats, partitions))
 }
 
-/// Reads a topic to its end: the latest record of each key.
-fn latest_of<T: Record>(
-    process: &Process,
-    topic: Topic,
-    key: fn(&T) -> String,
-) -> Result<Vec<T>, JobError> {
+/// Reads a topic to its end: the latest record of each key, unless that is a tombstone.
+fn latest_of<T: Record>(process: &Process, topic: Topic) -> Result<Vec<T>, JobError> {
     let name = process.topics.name(topic);
     let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
-    let mut latest = BTreeMap::new();
-    crate::source::read_to_end(&process.config.kafka, &name, |payload| match decoder.decode(payload) {
-        Ok(record) => drop(latest.insert(key(&record), record)),
-        Err(error) => tracing::warn!(topic = %name, %error, "a record that can't be read is passed over"),
+    let mut latest: BTreeMap<Vec<u8>, T> = BTreeMap::new();
+    read_to_end(&process.config.kafka, &name, |key, payload| {
+        match payload.map(|payload| patiently(|| decoder.decode(payload))) {
+            Some(Ok(record)) => drop(latest.insert(key.to_owned(), record)),
+            Some(Err(error)) => {
+                tracing::warn!(topic = %name, %error, "a record that can't be read is passed over");
+            }
+            None => drop(latest.remove(key)),
+        }
     })?;
     Ok(latest.into_values().collect())
 }

@@ -11,6 +11,7 @@
 pub mod aggregate;
 pub mod alerts;
 mod cluster;
+pub mod compare;
 pub mod dead_letters;
 pub mod enrich;
 mod farewell;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backfill;
 pub mod bench;
+pub mod compare;
 pub mod connect;
 pub mod connectors;
 pub mod console;

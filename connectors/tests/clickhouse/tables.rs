@@ -182,10 +182,7 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
     let class = one("SELECT support, recall, recall_high FROM v_quality_classes WHERE label = 'delivery'");
     assert_eq!(class.fetch_one::<(u64, f64, f64)>().await.unwrap(), (2, 0.5, 0.9));
     let drift = one("SELECT labels['refund'], label_psi, confidence_psi FROM v_drift");
-    assert_eq!(
-        drift.fetch_one::<(u64, Option<f64>, Option<f64>)>().await.unwrap(),
-        (60, Some(0.3), None)
-    );
+    assert_eq!(drift.fetch_one::<(u64, Option<f64>, Option<f64>)>().await.unwrap(), (60, Some(0.3), None));
     let silent = one(
         "SELECT count() FROM system.columns WHERE database = currentDatabase() AND comment = ''
             AND table IN ('reviews', 'quality', 'drift', 'v_reviews', 'v_quality', 'v_quality_classes', 'v_confusion', 'v_drift')",

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod millis;
 pub mod overview;
+pub mod quality;
 pub mod tickets;
 
 use crate::http::error::ApiError;

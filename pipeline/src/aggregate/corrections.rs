@@ -34,8 +34,7 @@ impl Tickets {
                     review.language = entry.contribution.language.to_string().into();
                     // The reviewer saw that version or a later one with the same text.
                     let same_text = review.version >= entry.text_since;
-                    review.result =
-                        if same_text { ReviewResult::Applied } else { ReviewResult::TextChanged };
+                    review.result = if same_text { ReviewResult::Applied } else { ReviewResult::TextChanged };
                     review.text_hash = same_text.then_some(entry.text_hash);
                 }
                 let mut model = None;

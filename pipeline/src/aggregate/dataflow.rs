@@ -30,8 +30,8 @@ use crate::source::{Batch, Credit, Epochs, SourceOptions, kafka_source};
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{
-    Command, ControlEntity, DeadLetter, Decoder, Drift, Encoder, EnrichedTicket, Opinion, Outcome, Quality, Review,
-    TicketState, Topic, Window,
+    Command, ControlEntity, DeadLetter, Decoder, Drift, Encoder, EnrichedTicket, Opinion, Outcome, Quality,
+    Review, TicketState, Topic, Window,
 };
 use differential_dataflow::AsCollection;
 use differential_dataflow::operators::CountTotal;
@@ -42,11 +42,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concatenate;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::Concatenate;
 use timely::dataflow::{Scope, StreamVec};
 use tokio_util::sync::CancellationToken;
 
@@ -152,8 +152,17 @@ pub(super) type Update = (WindowKey, u64, Tally);
 
 /// Builds the dataflow in a worker.
 pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
-    let AggregateOptions { enriched, opinions, control, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } =
-        options;
+    let AggregateOptions {
+        enriched,
+        opinions,
+        control,
+        dead,
+        outcomes,
+        epochs,
+        horizon_ms,
+        max_in_flight,
+        ..
+    } = options;
     // Before the first commit there is no past to rebuild; after it, time goes on from there.
     let resume_ms = enriched.replay.resume_ms;
     let mut progress = Vec::new();
@@ -210,8 +219,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
         retired: Rc::clone(&retired),
         read_back: options.read_back,
     };
-    let Latest { updates, records, samples } =
-        latest(Facts { facts, seconds, reviews, failures }, keeper);
+    let Latest { updates, records, samples } = latest(Facts { facts, seconds, reviews, failures }, keeper);
     let counted = updates.as_collection().count_total();
     let Emitted { records: window_records, minutes, days } =
         emit(counted.inner, clock, Arc::clone(codecs), retired);

@@ -39,8 +39,7 @@ impl Mix {
     }
 
     fn add(&mut self, other: &Self) {
-        for (sum, counts) in
-            [(&mut self.labels, &other.labels), (&mut self.confidences, &other.confidences)]
+        for (sum, counts) in [(&mut self.labels, &other.labels), (&mut self.confidences, &other.confidences)]
         {
             for (label, count) in counts {
                 *sum.entry(label.clone()).or_default() += count;
@@ -114,7 +113,9 @@ impl Days {
     pub fn restored(records: &[Drift]) -> Self {
         let mut days = Self::default();
         for record in records {
-            let Some(head) = Head::ALL.into_iter().find(|head| head.as_str() == record.head) else { continue };
+            let Some(head) = Head::ALL.into_iter().find(|head| head.as_str() == record.head) else {
+                continue;
+            };
             let tenant = days.tenants.entry(record.tenant.clone()).or_default();
             let held = tenant.entry(record.window_start).or_default();
             held.version = held.version.max(record.version);

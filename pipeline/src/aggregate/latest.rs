@@ -10,9 +10,7 @@ use super::tally::{Dimension, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use crate::opinions::Policies;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{
-    Command, EVERY_TENANT, EnrichedTicket, Opinion, Origin, Review, TicketState,
-};
+use deskstream_schemas::{Command, EVERY_TENANT, EnrichedTicket, Opinion, Origin, Review, TicketState};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

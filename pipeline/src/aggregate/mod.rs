@@ -37,14 +37,14 @@ mod keep;
 mod latest;
 #[cfg(test)]
 mod latest_tests;
-#[cfg(test)]
-mod reviewed_tests;
 mod opinions;
 mod publish;
 mod quality;
 mod read_back;
 mod replay;
 mod reviewed;
+#[cfg(test)]
+mod reviewed_tests;
 mod samples;
 mod tally;
 

@@ -62,8 +62,7 @@ impl World {
     fn fact(&mut self, ticket: &EnrichedTicket, replayed: bool) {
         self.log.insert((ticket.ticket_id.clone(), at(ticket).offset), ticket.clone());
         let mut gathered = Gathered::default();
-        let effects =
-            self.tickets.apply(Fact::new(ticket.clone(), at(ticket), replayed), NOW, &mut gathered);
+        let effects = self.tickets.apply(Fact::new(ticket.clone(), at(ticket), replayed), NOW, &mut gathered);
         self.note(effects, gathered);
     }
 

@@ -36,8 +36,7 @@ pub fn wilson(successes: i64, samples: i64) -> Interval {
 /// The interval of an F1. With J = TP / (TP + FP + FN), a proportion, F1 = 2J / (1 + J), which grows with J: so Wilson's
 /// interval of J, taken through it, is one of F1 (Lam, Gopal, Qian 2023, arXiv:2309.14621, "Wilson indirect").
 pub fn f1(true_positives: i64, false_positives: i64, false_negatives: i64) -> Interval {
-    let Interval { low, high } =
-        wilson(true_positives, true_positives + false_positives + false_negatives);
+    let Interval { low, high } = wilson(true_positives, true_positives + false_positives + false_negatives);
     let f1 = |j: f64| 2.0 * j / (1.0 + j);
     Interval { low: f1(low), high: f1(high) }
 }

@@ -184,8 +184,15 @@ mod tests {
     #[test]
     fn the_interval_of_the_mean_f1_is_that_of_repeated_draws() {
         let cells = [
-            ("a", "a", 60), ("a", "b", 12), ("a", "c", 3), ("b", "a", 9), ("b", "b", 40), ("b", "c", 6),
-            ("c", "a", 4), ("c", "b", 7), ("c", "c", 19),
+            ("a", "a", 60),
+            ("a", "b", 12),
+            ("a", "c", 3),
+            ("b", "a", 9),
+            ("b", "b", 40),
+            ("b", "c", 6),
+            ("c", "a", 4),
+            ("c", "b", 7),
+            ("c", "c", 19),
         ];
         let matrix = of(&cells);
         let total = matrix.samples();
