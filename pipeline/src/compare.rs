@@ -162,7 +162,8 @@ impl<'a> Race<'a> {
 
     fn report(self, events: u64) -> Report {
         let [mut a, mut b] = self.times_ns;
-        let models = [(self.models[0], &mut a), (self.models[1], &mut b)].map(|(model, times)| side(model, times));
+        let models =
+            [(self.models[0], &mut a), (self.models[1], &mut b)].map(|(model, times)| side(model, times));
         let heads = HEADS.into_iter().zip(self.heads).map(|(head, of)| compared(head, &of)).collect();
         Report { events, texts: self.texts, models, heads }
     }
@@ -216,11 +217,8 @@ fn matrix(cells: &Cells) -> Matrix<'_> {
 fn compared(head: Head, of: &OfHead) -> HeadComparison {
     let both = matrix(&of.both);
     let texts = both.samples();
-    let mut differences: Vec<_> = both
-        .cells()
-        .filter(|(a, b, _)| a != b)
-        .map(|(a, b, n)| (a.to_owned(), b.to_owned(), n))
-        .collect();
+    let mut differences: Vec<_> =
+        both.cells().filter(|(a, b, _)| a != b).map(|(a, b, n)| (a.to_owned(), b.to_owned(), n)).collect();
     differences.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.cmp(b)));
     differences.truncate(MOST_DIFFERENCES);
     let reviewed: i64 = of.truth[0].values().sum();
@@ -309,8 +307,7 @@ fn reviews(process: &Process) -> Result<HashMap<(String, i64), Review>, AssignEr
             None => drop(latest.remove(key)),
         }
     })?;
-    let bound =
-        latest.into_values().filter_map(|review| Some(((review.key(), review.text_hash?), review)));
+    let bound = latest.into_values().filter_map(|review| Some(((review.key(), review.text_hash?), review)));
     Ok(bound.collect())
 }
 

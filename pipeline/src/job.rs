@@ -6,6 +6,7 @@ use crate::aggregate::{
 use crate::alerts::{Evaluator, RuleSet};
 use crate::cluster::{ClusterError, Communication, Membership, Peers};
 use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redactors, Shared};
+use crate::models::Models;
 use crate::opinions::Policies;
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
@@ -183,7 +184,8 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
     };
     let entities = process.config.pipeline.find_names;
     let redactors = Redactors::follow(process, entities)?;
-    let shared = Arc::new(Shared::new(process, redactors, analyzer, limits));
+    let models = Models::follow(process, analyzer);
+    let shared = Arc::new(Shared::new(process, redactors, models, limits));
 
     let Communication { builders, threads, lost } = options.communication(process, part)?;
     // Then the committer comes first: making its producer settles what an earlier process left open, and only then

@@ -18,6 +18,7 @@ mod farewell;
 mod job;
 mod lag;
 mod metrics;
+pub mod models;
 mod opinions;
 pub mod policy;
 pub mod quality;

@@ -215,6 +215,7 @@ pub(crate) mod tests {
                 cost_microusd: 0,
             },
             notes: vec![],
+            shadow: None,
         }
     }
 

@@ -133,6 +133,7 @@ fn every_type_fits_its_schema() {
         redactor: "1".into(),
         analysis: analysis(),
         notes: vec!["future-time".into()],
+        shadow: Some(analysis()),
     });
     round_trip(&TicketState {
         tenant: "t".into(),

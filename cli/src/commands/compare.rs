@@ -41,7 +41,10 @@ pub struct Args {
 /// If a model or a topic can't be read, or there is no history in the range.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let [first, second] = args.models.as_slice() else {
-        anyhow::bail!("{} models are named: name two, as in --models shipped,model/new.dsm", args.models.len());
+        anyhow::bail!(
+            "{} models are named: name two, as in --models shipped,model/new.dsm",
+            args.models.len()
+        );
     };
     let (first, second) = (open(first)?, open(second)?);
     let range = Range {
@@ -101,7 +104,10 @@ fn print(report: &Report) {
     if reviewed.is_empty() {
         println!("\nno text of the range was reviewed: who is right is not known");
     } else {
-        println!("\n{:<12} {:>8}  {:<28} {:<28} {:>7}", "reviewed", "texts", "accuracy A, B", "macro-F1 A, B", "p");
+        println!(
+            "\n{:<12} {:>8}  {:<28} {:<28} {:>7}",
+            "reviewed", "texts", "accuracy A, B", "macro-F1 A, B", "p"
+        );
         reviewed.into_iter().for_each(print_quality);
     }
     for head in &report.heads {
@@ -116,7 +122,11 @@ fn print_quality(head: &HeadComparison) {
     let accuracy = |q: &AgainstReviews| range(q.accuracy, q.accuracy_in);
     let f1 = |q: &AgainstReviews| range(q.macro_f1, q.macro_f1_in);
     for (name, side) in [("A", a), ("B", b)] {
-        let p = if name == "B" { head.p_value.map_or_else(String::new, |p| format!("{p:.3}")) } else { String::new() };
+        let p = if name == "B" {
+            head.p_value.map_or_else(String::new, |p| format!("{p:.3}"))
+        } else {
+            String::new()
+        };
         println!(
             "{:<12} {:>8}  {:<28} {:<28} {p:>7}",
             format!("{} {name}", head.head),

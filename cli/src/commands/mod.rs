@@ -17,6 +17,7 @@ pub mod eval_redact;
 pub mod import;
 pub mod keys;
 pub mod migrate;
+pub mod model;
 pub mod policy;
 pub mod redact;
 pub mod registry;

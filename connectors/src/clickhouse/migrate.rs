@@ -85,6 +85,7 @@ migrations![
     "0051" "v_confusion",
     "0052" "drift",
     "0053" "v_drift",
+    "0054" "shadow",
 ];
 
 const fn number(text: &str) -> u32 {

@@ -4,9 +4,9 @@ use super::support::{World, config, event, label, send, send_bytes};
 use deskstream_connectors::clickhouse::{MigrateError, QUERIES, client, migrate};
 use deskstream_embedded::Platform;
 use deskstream_schemas::{
-    ActorKind, Alert, AlertState, AuditHead, AuditLink, AuditOutcome, AuditRecord, ClassQuality, Confusion,
-    Drift, EnrichedTicket, Opinion, OpinionResult, Outcome, OutcomeKind, OutcomeResult, Prediction, Quality,
-    Retention, Review, ReviewResult, Severity, Tier, Topic, Window,
+    ActorKind, Alert, AlertState, Analysis, AuditHead, AuditLink, AuditOutcome, AuditRecord, ClassQuality,
+    Confusion, Drift, EnrichedTicket, Opinion, OpinionResult, Outcome, OutcomeKind, OutcomeResult,
+    Prediction, Quality, Retention, Review, ReviewResult, Severity, Tier, Topic, Window,
 };
 use std::collections::BTreeMap;
 
@@ -68,6 +68,8 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         let opinion = opinion(&judged, hash, cause, at);
         send(&world, Topic::Opinions, 0, &opinion.key(), &opinion).await;
     }
+    // A candidate has looked at it, too.
+    judged.shadow = Some(Analysis { model: "local/y".into(), ..judged.analysis.clone() });
     send(&world, Topic::Enriched, 0, &judged.key(), &judged).await;
     send_quality(&world, &judged, now).await;
     for (state, changed_at) in [(AlertState::Firing, now - 60_000), (AlertState::Resolved, now)] {

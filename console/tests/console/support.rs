@@ -289,6 +289,7 @@ pub fn ticket(tenant: &str, id: &str, at: i64, mark: &str) -> EnrichedTicket {
             cost_microusd: 0,
         },
         notes: vec![],
+        shadow: None,
     }
 }
 

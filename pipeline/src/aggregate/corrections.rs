@@ -94,6 +94,9 @@ impl Tickets {
         let judgement = self.opinions.said(ticket_hash, text_hash);
         if held.review.text_hash == Some(text_hash) && held.lacks_local() {
             held.predict(&ticket.analysis, samples);
+            if let Some(shadow) = &ticket.shadow {
+                held.predict(shadow, samples);
+            }
             if let Some(judgement) = judgement {
                 held.predict(judgement, samples);
             }

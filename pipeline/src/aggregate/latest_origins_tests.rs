@@ -57,6 +57,7 @@ fn ticket(event_id: &str, origin: Origin, version: i64) -> EnrichedTicket {
             cost_microusd: 0,
         },
         notes: Vec::new(),
+        shadow: None,
     }
 }
 

@@ -76,6 +76,9 @@ impl Held {
         review.created_at = Some(fact.ticket.created_at);
         review.language = fact.ticket.analysis.language.clone();
         self.predict(&fact.ticket.analysis, samples);
+        if let Some(shadow) = &fact.ticket.shadow {
+            self.predict(shadow, samples);
+        }
         true
     }
 
@@ -94,7 +97,12 @@ impl Held {
             return false;
         }
         samples::add(samples, review, -1);
-        review.predictions.retain(|earlier| earlier.tier != prediction.tier);
+        // A fallback may have answered the second time; of local models there are two while one is in the shadow.
+        let replaced = |earlier: &Prediction| {
+            earlier.tier == prediction.tier
+                && (earlier.tier != Tier::Local || earlier.model == prediction.model)
+        };
+        review.predictions.retain(|earlier| !replaced(earlier));
         review.predictions.push(prediction);
         review.predictions.sort_by_key(|prediction| prediction.tier);
         samples::add(samples, review, 1);

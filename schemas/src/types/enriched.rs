@@ -105,6 +105,7 @@ pub struct EnrichedTicket {
     pub redactor: Text,
     pub analysis: Analysis,
     pub notes: Vec<Text>,
+    pub shadow: Option<Analysis>,
 }
 
 impl EnrichedTicket {
