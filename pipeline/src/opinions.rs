@@ -216,6 +216,7 @@ pub(crate) mod tests {
             },
             notes: vec![],
             shadow: None,
+            urgency_reasons: vec![],
         }
     }
 

@@ -134,6 +134,7 @@ fn every_type_fits_its_schema() {
         analysis: analysis(),
         notes: vec!["future-time".into()],
         shadow: Some(analysis()),
+        urgency_reasons: vec!["right now".into()],
     });
     round_trip(&TicketState {
         tenant: "t".into(),

@@ -85,7 +85,7 @@ migrations![
     "0051" "v_confusion",
     "0052" "drift",
     "0053" "v_drift",
-    "0054" "shadow",
+    "0054" "reasons_and_shadow",
 ];
 
 const fn number(text: &str) -> u32 {

@@ -222,6 +222,7 @@ pub fn event(partition: i32, n: i64) -> EnrichedTicket {
         },
         notes: vec!["truncated-text".into()],
         shadow: None,
+        urgency_reasons: vec!["right now".into()],
     }
 }
 

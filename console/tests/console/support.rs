@@ -290,6 +290,7 @@ pub fn ticket(tenant: &str, id: &str, at: i64, mark: &str) -> EnrichedTicket {
         },
         notes: vec![],
         shadow: None,
+        urgency_reasons: vec![],
     }
 }
 

@@ -58,6 +58,7 @@ fn ticket(event_id: &str, origin: Origin, version: i64) -> EnrichedTicket {
         },
         notes: Vec::new(),
         shadow: None,
+        urgency_reasons: Vec::new(),
     }
 }
 

@@ -301,7 +301,8 @@ impl Enricher {
             .collect();
         let started = Instant::now();
         let live = shared.models.live();
-        let local = live.analyzer.analyze(&subject, &body, &mut self.scratch);
+        let mut local = live.analyzer.analyze(&subject, &body, &mut self.scratch);
+        let urgency_reasons = std::mem::take(&mut local.urgency_reasons);
         let latency_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
         let (summary, analysis) = convert(local, live.name.clone(), latency_us);
         let shadow = shared.models.candidate().as_ref().map(|candidate| {
@@ -342,6 +343,7 @@ impl Enricher {
             analysis,
             notes,
             shadow,
+            urgency_reasons,
         }
     }
 

@@ -106,6 +106,7 @@ pub struct EnrichedTicket {
     pub analysis: Analysis,
     pub notes: Vec<Text>,
     pub shadow: Option<Analysis>,
+    pub urgency_reasons: Vec<String>,
 }
 
 impl EnrichedTicket {

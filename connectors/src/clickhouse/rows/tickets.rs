@@ -61,6 +61,7 @@ table! {
     "tokens_out" = count(ticket.analysis.tokens_out),
     "cost_microusd" = count(ticket.analysis.cost_microusd),
     "notes" = texts(&ticket.notes),
+    "urgency_reasons" = texts(&ticket.urgency_reasons),
     "shadow_model" = ticket.shadow.as_ref().map_or("", |shadow| &*shadow.model),
     "shadow_root_cause" = shadow(ticket, |shadow| &shadow.root_cause),
     "shadow_root_cause_confidence" = shadow_confidence(ticket, |shadow| &shadow.root_cause),

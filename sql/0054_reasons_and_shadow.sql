@@ -1,5 +1,7 @@
--- What a candidate model says of the same text, while it runs in the shadow: empty without one.
+-- Why the local model judged a ticket urgent; and what a candidate model says of the same text, while it runs in the shadow:
+-- empty without one.
 ALTER TABLE ticket_events
+    ADD COLUMN IF NOT EXISTS urgency_reasons Array(String) COMMENT 'Phrases of the redacted text that spoke for a high or critical urgency most' AFTER urgency_abstained,
     ADD COLUMN IF NOT EXISTS shadow_model LowCardinality(String) COMMENT 'Name and version of the candidate' AFTER notes,
     ADD COLUMN IF NOT EXISTS shadow_root_cause LowCardinality(String) COMMENT 'What it says, without effect' AFTER shadow_model,
     ADD COLUMN IF NOT EXISTS shadow_root_cause_confidence Float32 COMMENT 'How sure it is' AFTER shadow_root_cause,
