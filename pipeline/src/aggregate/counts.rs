@@ -39,6 +39,14 @@ impl<D: Ord> Counts<D> {
         self.0.get(dimension).copied().unwrap_or(0)
     }
 
+    /// The same without some dimensions.
+    pub fn without(&self, leave_out: impl Fn(&D) -> bool) -> Self
+    where
+        D: Clone,
+    {
+        Self(self.0.iter().filter(|(d, _)| !leave_out(d)).map(|(d, n)| (d.clone(), *n)).collect())
+    }
+
     /// Every dimension that is not zero.
     pub fn iter(&self) -> impl Iterator<Item = (&D, i64)> {
         self.0.iter().map(|(d, n)| (d, *n))

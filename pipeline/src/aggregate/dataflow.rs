@@ -18,9 +18,8 @@ use super::latest::Tickets;
 use super::publish::{Publisher, publish};
 use super::quality;
 use super::read_back::ReadBack;
-use super::replay::{Progress, Replay};
+use super::replay::{Progress, Replay, SKEW_MS};
 use super::reviewed::Reviews;
-use super::samples::Samples;
 use super::tally::{Tally, WindowKey};
 use crate::alerts::{Evaluator, MinuteMetrics};
 use crate::enrich::OutRecord;
@@ -165,6 +164,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     } = options;
     // Before the first commit there is no past to rebuild; after it, time goes on from there.
     let resume_ms = enriched.replay.resume_ms;
+    let doubtful_since = control.replay.resume_ms - SKEW_MS;
     let mut progress = Vec::new();
     let mut read = |name: &str, input: Input| {
         let (batches, own, replay) = source(scope, name, input, epochs, max_in_flight, &options.shutdown);
@@ -209,11 +209,10 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
 
     let retired = Retired::default();
     let clock = Clock { epochs, resume_ms, horizon_ms };
-    let mut samples = Samples::new();
-    let reviewed = Reviews::restored(options.reviews, &mut samples);
+    let (reviewed, restored) = Reviews::restored(options.reviews, doubtful_since);
     let keeper = Keeper {
         tickets: Tickets::new(options.write_back, options.policies, horizon_ms, reviewed),
-        restored: samples,
+        restored,
         clock,
         codecs: Arc::clone(codecs),
         retired: Rc::clone(&retired),

@@ -9,7 +9,8 @@ use super::dataflow::{Clock, Codecs, Retired, Update, out_record};
 use super::facts::{Fact, Failure, Reviewed, Second};
 use super::latest::{Effects, Gathered, Tickets};
 use super::read_back::{Answer, ReadBack};
-use super::samples::{QualityKey, Samples, Verdicts};
+use super::reviewed::Restored;
+use super::samples::{QualityKey, Samples, Verdicts, touch};
 use crate::enrich::OutRecord;
 use crate::metrics;
 use deskstream_schemas::Topic;
@@ -48,7 +49,7 @@ pub(super) type Sample = (QualityKey, u64, Verdicts);
 pub(super) struct Keeper {
     pub(super) tickets: Tickets,
     /// What restored reviews count for.
-    pub(super) restored: Samples,
+    pub(super) restored: Restored,
     pub(super) clock: Clock,
     pub(super) codecs: Arc<Codecs>,
     pub(super) retired: Retired,
@@ -63,6 +64,9 @@ struct Opened {
     gathered: Gathered,
     reviews: Vec<Reviewed>,
 }
+
+/// The capabilities, for records and samples, of an epoch in which an event is read back.
+type Waiting = (Capability<u64>, Capability<u64>);
 
 /// Builds the operator.
 pub(super) fn latest(inputs: Facts<'_>, keeper: Keeper) -> Latest<'_> {
@@ -84,14 +88,24 @@ pub(super) fn latest(inputs: Facts<'_>, keeper: Keeper) -> Latest<'_> {
     builder.build(move |capabilities| {
         let mut restored = capabilities.into_iter().nth(2).map(|first| (first, restored));
         let mut opened: BTreeMap<u64, Opened> = BTreeMap::new();
-        let mut awaited: HashMap<u128, Vec<(Capability<u64>, Capability<u64>)>> = HashMap::new();
+        let mut awaited: HashMap<u128, Vec<Waiting>> = HashMap::new();
         let mut forgotten_at = clock.resume_ms;
         move |frontiers| {
             let mut records = records.activate();
             let mut samples = samples.activate();
             if let Some((first, restored)) = restored.take() {
-                let mut session = samples.session(&first);
-                session.give_iterator(restored.into_iter().map(|(key, verdicts)| (key, 0, verdicts)));
+                let Restored { samples: counted, doubtful } = restored;
+                let once = |count| {
+                    let mut verdicts = Verdicts::default();
+                    verdicts.add(touch(), count);
+                    verdicts
+                };
+                let published = counted.into_iter().map(|(key, verdicts)| (key, 0, verdicts));
+                let added = doubtful.iter().map(|key| (key.clone(), 0, once(1)));
+                samples.session(&first).give_iterator(published.chain(added));
+                // What comes after epoch 0 is published.
+                let taken = doubtful.iter().map(|key| (key.clone(), 1, once(-1)));
+                samples.session(&first.delayed(&1)).give_iterator(taken);
             }
             facts.for_each(|capability, facts| {
                 let Some(opened) = open(&mut opened, &capability) else { return };

@@ -5,7 +5,7 @@ use super::decide::Decision;
 use super::facts::{Fact, Failure, Position, Second};
 use super::opinions::{Opinions, Taken};
 use super::reviewed::Reviews;
-use super::samples::Samples;
+use super::samples::{DAY_S, Samples};
 use super::tally::{Dimension, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use crate::opinions::Policies;
@@ -87,8 +87,11 @@ impl Gathered {
         use differential_dataflow::difference::Semigroup;
         let everyone: Arc<str> = EVERY_TENANT.into();
         let mut windows: BTreeMap<WindowKey, Tally> = BTreeMap::new();
-        for ((tenant, minute), tally) in self.minutes {
+        for ((tenant, minute), whole) in self.minutes {
+            // Confidences are compared by day; there are many minutes, and each would hold them.
+            let short = whole.without(|dimension| matches!(dimension, Dimension::Confidence(..)));
             for size in WINDOW_SIZES_S {
+                let tally = if size == DAY_S { &whole } else { &short };
                 let key = WindowKey::containing(Arc::clone(&tenant), size, minute);
                 if key.end_ms() + horizon_ms <= now {
                     metrics::TOO_LATE.inc();
@@ -96,9 +99,9 @@ impl Gathered {
                 }
                 if &*tenant != EVERY_TENANT {
                     let all = WindowKey { tenant: Arc::clone(&everyone), ..key.clone() };
-                    windows.entry(all).or_default().plus_equals(&tally);
+                    windows.entry(all).or_default().plus_equals(tally);
                 }
-                windows.entry(key).or_default().plus_equals(&tally);
+                windows.entry(key).or_default().plus_equals(tally);
             }
         }
         windows

@@ -6,9 +6,9 @@
 
 use super::contribution::{Contribution, Labels, intern};
 use super::facts::Fact;
-use super::samples::{self, Samples};
+use super::samples::{self, QualityKey, Samples};
 use deskstream_schemas::{Analysis, Label, Prediction, Review, ReviewResult, Text, Tier};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A ticket's review.
@@ -20,6 +20,15 @@ pub(super) struct Held {
     pub(super) model: Option<Contribution>,
 }
 
+/// What restored reviews count for.
+#[derive(Debug, Default)]
+pub(super) struct Restored {
+    /// Their samples.
+    pub(super) samples: Samples,
+    /// Windows that may not have been published since they changed.
+    pub(super) doubtful: BTreeSet<QualityKey>,
+}
+
 /// The reviews of one worker's tickets.
 #[derive(Debug, Default)]
 pub(super) struct Reviews {
@@ -27,14 +36,19 @@ pub(super) struct Reviews {
 }
 
 impl Reviews {
-    /// With what was published before; the samples that they count for are added to `samples`.
-    pub(super) fn restored(reviews: Vec<Review>, samples: &mut Samples) -> Self {
+    /// With what was published before. What was published at `since` or later may not have been committed, and what
+    /// follows from it may be missing.
+    pub(super) fn restored(reviews: Vec<Review>, since: i64) -> (Self, Restored) {
         let mut held = HashMap::default();
+        let mut restored = Restored::default();
         for review in reviews {
-            samples::add(samples, &review, 1);
+            samples::add(&mut restored.samples, &review, 1);
+            if review.applied_at >= since {
+                restored.doubtful.extend(samples::windows_of(&review));
+            }
             held.insert(xxh3_128(review.key().as_bytes()), Held { review, model: None });
         }
-        Self { held }
+        (Self { held }, restored)
     }
 
     pub(super) fn get_mut(&mut self, ticket_hash: u128) -> Option<&mut Held> {

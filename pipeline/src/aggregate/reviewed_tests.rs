@@ -4,7 +4,7 @@ use super::facts::{Fact, Reviewed, Second};
 use super::latest::{Effects, Gathered, Tickets};
 use super::latest_tests::{NOW, at, opinion, tickets};
 use super::quality::record;
-use super::reviewed::Reviews;
+use super::reviewed::{Restored, Reviews};
 use super::samples::{DAY_S, QualityKey, Samples, Verdict, Verdicts};
 use super::tally::{Dimension, Head, Tally};
 use crate::opinions::tests::ticket;
@@ -46,8 +46,7 @@ struct World {
 
 impl World {
     fn new(restored: Vec<Review>) -> Self {
-        let mut samples = Samples::new();
-        let reviews = Reviews::restored(restored, &mut samples);
+        let (reviews, Restored { samples, .. }) = Reviews::restored(restored, i64::MAX);
         Self {
             tickets: tickets(Ask::Always, reviews),
             log: BTreeMap::new(),
@@ -252,6 +251,25 @@ fn a_restart_finds_what_was_published_and_repeats_only_what_may_be_lost() {
     assert!(after.total(Head::Sentiment, "local/x").is_zero());
 }
 
+/// The process ended between publishing a review and its windows of quality: these are published again, also those of a head
+/// that the review does not name any more.
+#[test]
+fn windows_of_what_may_not_have_been_committed_are_doubtful() {
+    let mut world = World::new(vec![]);
+    let first = ticket(1, 1, 0.9, "I was charged twice");
+    world.fact(&first, false);
+    world.review(review(&first, 10, [Some("refund"), None, None]));
+    let (_, settled) = Reviews::restored(world.topic(), NOW + 100);
+    assert!(settled.doubtful.is_empty() && !settled.samples.is_empty());
+    let (_, doubted) = Reviews::restored(world.topic(), NOW);
+    // Three heads, by day and total, of the tenant and of all, in English and in all languages.
+    assert_eq!(doubted.doubtful.len(), 3 * 2 * 2 * 2);
+    assert!(doubted.samples.keys().all(|key| doubted.doubtful.contains(key)));
+}
+
+/// A confusion matrix: what the reviewer said, what the model, and how often.
+type Cells = BTreeMap<(String, String), i64>;
+
 /// What a step of a made-up day does.
 #[derive(Debug, Clone)]
 enum Step {
@@ -331,7 +349,7 @@ proptest! {
         // Counted anew, the slow and obvious way.
         let mut causes: BTreeMap<String, i64> = BTreeMap::new();
         let mut urgencies: BTreeMap<String, i64> = BTreeMap::new();
-        let mut matrices: BTreeMap<(&str, String), BTreeMap<(String, String), i64>> = BTreeMap::new();
+        let mut matrices: BTreeMap<(&str, String), Cells> = BTreeMap::new();
         for (id, event) in &latest {
             let model = opinions.get(&(*id, event.body.clone())).copied().unwrap_or("billing");
             let (seen, labels) = match reviews.get(id) {
@@ -362,7 +380,7 @@ proptest! {
             prop_assert_eq!(world.window.get(&Dimension::Urgency(urgency.as_str().into())), count);
         }
         // The sample opinions of these tests keep the local model's name: both tiers are one model in the windows.
-        let mut summed: BTreeMap<&str, BTreeMap<(String, String), i64>> = BTreeMap::new();
+        let mut summed: BTreeMap<&str, Cells> = BTreeMap::new();
         for ((head, _), matrix) in matrices {
             let sum = summed.entry(head).or_default();
             matrix.into_iter().for_each(|(cell, n)| *sum.entry(cell).or_default() += n);

@@ -47,6 +47,20 @@ pub type Verdicts = Counts<Verdict>;
 /// Changes of windows.
 pub type Samples = BTreeMap<QualityKey, Verdicts>;
 
+/// No sample: it is added and taken away again to have a window published once more.
+pub fn touch() -> Verdict {
+    Verdict { human: "".into(), predicted: "".into(), abstained: false }
+}
+
+/// The windows that a review may count in, whichever heads it names.
+pub fn windows_of(review: &Review) -> impl Iterator<Item = QualityKey> {
+    let mut all = Samples::new();
+    let any = || Some(Text::Borrowed(""));
+    let every_head = Review { root_cause: any(), urgency: any(), sentiment: any(), ..review.clone() };
+    add(&mut all, &every_head, 1);
+    all.into_keys()
+}
+
 /// Adds what a review counts for, or with a `count` of −1 takes it away: one sample for each model and head that the
 /// reviewer judged, in every window that holds it.
 pub fn add(samples: &mut Samples, review: &Review, count: i64) {
