@@ -252,10 +252,19 @@ fn dashboards_rules_and_the_guide_name_metrics_that_exist() {
     assert!(untold.is_empty(), "docs/operations.md does not tell of {untold:?}");
 }
 
+/// The dashboards, and how many panels each has at least.
+const DASHBOARDS: [(&str, usize); 2] =
+    [("dashboards/grafana/deskstream-overview.json", 30), ("dashboards/grafana/deskstream-quality.json", 10)];
+
 #[test]
 fn every_panel_says_what_it_shows_in_which_unit() {
-    let dashboard: Value =
-        serde_json::from_str(&read("dashboards/grafana/deskstream-overview.json")).unwrap();
+    for (path, least) in DASHBOARDS {
+        let dashboard: Value = serde_json::from_str(&read(path)).unwrap();
+        each_panel_says_what_it_shows(&dashboard, least);
+    }
+}
+
+fn each_panel_says_what_it_shows(dashboard: &Value, least: usize) {
     let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
     let panels = dashboard["panels"].as_array().unwrap();
     for panel in panels {
@@ -277,7 +286,7 @@ fn every_panel_says_what_it_shows_in_which_unit() {
             assert!(target[query].as_str().is_some_and(|q| !q.is_empty()), "{title} has no {query}");
         }
     }
-    assert!(panels.len() > 30);
+    assert!(panels.len() > least);
 }
 
 #[test]
@@ -311,8 +320,7 @@ async fn every_clickhouse_query_runs_on_the_real_engine() {
     config.password = Some(format!("file:{}", password.display()).as_str().into());
     migrate(&config).await.unwrap();
     let fill = Fill { from_s: 1_790_000_000, to_s: 1_790_003_600, interval_s: 15, tenant: "*" };
-    for (title, sql) in panels::queries(&read("dashboards/grafana/deskstream-overview.json"), &fill).unwrap()
-    {
+    for (title, sql) in DASHBOARDS.iter().flat_map(|(path, _)| panels::queries(&read(path), &fill).unwrap()) {
         let (url, secret) = (reader.url.as_str(), reader.password.expose_secret());
         let answer = panels::rows(url, &reader.user, secret, &config.database, &sql).await;
         assert!(answer.is_ok(), "{title}: {}\n{sql}", answer.unwrap_err());
@@ -334,12 +342,12 @@ fn the_data_sources_are_provisioned() {
     let sources = yaml("dashboards/provisioning/datasources/deskstream.yml");
     let uids: BTreeSet<_> =
         sources["datasources"].as_array().unwrap().iter().map(|s| s["uid"].as_str().unwrap()).collect();
-    let dashboard: Value =
-        serde_json::from_str(&read("dashboards/grafana/deskstream-overview.json")).unwrap();
-    for variable in
-        dashboard["templating"]["list"].as_array().unwrap().iter().filter(|v| v["type"] == "datasource")
-    {
-        assert!(uids.contains(variable["current"]["value"].as_str().unwrap()), "{variable}");
+    for (path, _) in DASHBOARDS {
+        let dashboard: Value = serde_json::from_str(&read(path)).unwrap();
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        for variable in variables.iter().filter(|v| v["type"] == "datasource") {
+            assert!(uids.contains(variable["current"]["value"].as_str().unwrap()), "{variable}");
+        }
     }
     let providers = yaml("dashboards/provisioning/dashboards/deskstream.yml");
     let path = providers["providers"][0]["options"]["path"].as_str().unwrap();

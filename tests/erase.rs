@@ -134,7 +134,10 @@ async fn nothing_is_left_in_clear_and_who_is_erased_is_gone() {
         "dead_letters",
         "opinions",
         "judgements",
+        "reviews",
         "windows",
+        "quality",
+        "drift",
         "alerts",
     ] {
         let sql = format!(

@@ -6,8 +6,8 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    alerts, audit, backfill, bench, connect, connectors, console, dead_letters, demo, doctor, erase, eval,
-    import, keys, migrate, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
+    alerts, audit, backfill, bench, compare, connect, connectors, console, dead_letters, demo, doctor, erase, eval,
+    import, keys, migrate, model, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
 };
 use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
@@ -65,6 +65,10 @@ enum Command {
     Train(train::Args),
     /// Measure a model on labelled data.
     Eval(eval::Args),
+    /// Compare two models over the tickets of the past.
+    Compare(compare::Args),
+    /// Promote a model, roll back, or try one in the shadow.
+    Model(model::Args),
     /// Check configuration and alert rules, and say what to fix.
     Validate(validate::Args),
     /// Check what this machine has and what can be reached.
@@ -120,6 +124,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Connectors(args) => connectors::run(args).await.map(done),
             Command::WriteBack(args) => write_back::run(args).await.map(done),
             Command::DeadLetters(args) => dead_letters::run(args).await.map(done),
+            Command::Model(args) => model::run(args).await.map(done),
+            Command::Compare(args) => compare::run(args).await.map(done),
             Command::Bench(args) => bench::run(args).await.map(done),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),

@@ -1,17 +1,15 @@
 //! Reviews: a person's correction of how a ticket was judged, an event on the `control` topic. The latest of each ticket
-//! is kept there; its versions and the audit trail tell the earlier ones.
+//! is kept there, and the pipeline reads it; its versions and the audit trail tell the earlier ones.
 
 use crate::history::millis::Millis;
 use crate::http::error::ApiError;
 use crate::identity::seal;
 use deskstream_analyze::{Analyzer, Head};
+use deskstream_pipeline::reviews::{REVIEW_KIND, ReviewBody, entity_id};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::PipelineConfig;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// Kind of the control entities that hold reviews; their id is `tenant/platform/ticket`.
-pub const REVIEW_KIND: &str = "review";
 
 /// What a reviewer may say: the labels of the model.
 pub struct Labels {
@@ -58,25 +56,10 @@ pub struct Review {
     pub reviewed_at: Millis,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Body {
-    event_id: String,
-    version: u64,
-    root_cause: Option<String>,
-    urgency: Option<String>,
-    sentiment: Option<String>,
-    reviewed_by: String,
-    reviewed_at: i64,
-}
-
-fn id(tenant: &str, platform: &str, ticket: &str) -> String {
-    format!("{tenant}/{platform}/{ticket}")
-}
-
 /// The latest review of a ticket.
 pub fn get(process: &Process, tenant: &str, platform: &str, ticket: &str) -> Option<Review> {
-    let entity = process.control.get(REVIEW_KIND, &id(tenant, platform, ticket))?;
-    let body: Body = seal::body(&entity).filter(|_| entity.tenant == tenant)?;
+    let entity = process.control.get(REVIEW_KIND, &entity_id(tenant, platform, ticket))?;
+    let body: ReviewBody = seal::body(&entity).filter(|_| entity.tenant == tenant)?;
     Some(Review {
         event_id: body.event_id,
         version: body.version,
@@ -97,7 +80,7 @@ pub async fn store(
     review: &Review,
 ) -> Result<(), ApiError> {
     let review = review.clone();
-    let body = Body {
+    let body = ReviewBody {
         event_id: review.event_id,
         version: review.version,
         root_cause: review.root_cause,
@@ -106,7 +89,7 @@ pub async fn store(
         reviewed_at: review.reviewed_at.0,
         reviewed_by: review.reviewed_by,
     };
-    let id = id(tenant, platform, ticket);
+    let id = entity_id(tenant, platform, ticket);
     let entity = seal::entity(process, (REVIEW_KIND, &id, tenant), &body.reviewed_by, &body, None)?;
     Ok(process.control.put(&entity).await?)
 }

@@ -83,6 +83,7 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/api/v1/overview", Needs(ReadMetrics), None),
     route("GET", "/api/v1/overview/stream", Needs(ReadMetrics), None),
+    route("GET", "/api/v1/quality", Needs(ReadMetrics), None),
     route("GET", "/api/v1/audit", Needs(ReadAudit), Some("read.audit")),
     route("GET", "/api/v1/audit/export", Needs(ReadAudit), Some("export.audit")),
 ];

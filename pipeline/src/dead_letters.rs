@@ -1,9 +1,9 @@
 //! Dead letters, read back: to see why events were refused, and to send them again once the cause is mended.
 
-use crate::source::{AssignError, read_to_end};
+use crate::source::{AssignError, patiently, read_to_end};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::OpenError;
-use deskstream_schemas::{DeadLetter, DecodeError, Decoder, TicketEvent, Topic};
+use deskstream_schemas::{DeadLetter, Decoder, TicketEvent, Topic};
 use std::sync::Arc;
 
 /// Which dead letters.
@@ -53,7 +53,8 @@ pub enum NotReplayable {
 /// If the topic can't be read.
 pub fn read(process: &Process, filter: &Filter, mut each: impl FnMut(DeadLetter)) -> Result<(), AssignError> {
     let decoder: Decoder<DeadLetter> = Decoder::new(Arc::clone(&process.registry));
-    read_to_end(&process.config.kafka, &process.topics.name(Topic::DeadLetter), |payload| {
+    read_to_end(&process.config.kafka, &process.topics.name(Topic::DeadLetter), |_, payload| {
+        let Some(payload) = payload else { return };
         match patiently(|| decoder.decode(payload)) {
             Ok(letter) if filter.takes(&letter) => each(letter),
             Ok(_) => {}
@@ -78,17 +79,4 @@ pub fn event(
     let sealed = letter.payload.as_ref().ok_or(NotReplayable::NoPayload)?;
     let payload = process.vault.open(sealed, letter.source.as_bytes())?;
     patiently(|| decoder.decode(&payload)).map_err(|error| NotReplayable::Decode(error.to_string()))
-}
-
-/// Decodes again while the schema is on its way.
-fn patiently<T>(mut decode: impl FnMut() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
-    const TRIES: usize = 1000;
-    for _ in 1..TRIES {
-        match decode() {
-            Err(DecodeError::Pending { .. }) => std::thread::park_timeout(PAUSE),
-            decoded => return decoded,
-        }
-    }
-    decode()
 }

@@ -1,19 +1,23 @@
 //! Starts the job: plans where to read, opens the consumers, runs the workers.
 
-use crate::aggregate::{self, AggregateOptions, Codecs, Gauges, Input, Publisher, Replay, ReplayError};
+use crate::aggregate::{
+    self, AggregateOptions, Codecs, Gauges, Input, Publisher, ReadBack, Replay, ReplayError,
+};
 use crate::alerts::{Evaluator, RuleSet};
 use crate::cluster::{ClusterError, Communication, Membership, Peers};
 use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redactors, Shared};
+use crate::models::Models;
 use crate::opinions::Policies;
 use crate::source::{
     AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
+    patiently, read_to_end,
 };
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
-use deskstream_schemas::{Alert, Decoder, EVERY_TENANT, Encoder, Topic};
+use deskstream_schemas::{Alert, Decoder, Drift, EVERY_TENANT, Encoder, Record, Review, Topic};
 use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
@@ -132,8 +136,11 @@ struct Seat {
     events: BaseConsumer,
     enriched: Input,
     opinions: Input,
+    control: Input,
     dead: Input,
     outcomes: Input,
+    reviews: Vec<Review>,
+    days: Vec<Drift>,
     evaluator: Evaluator,
 }
 
@@ -177,7 +184,8 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
     };
     let entities = process.config.pipeline.find_names;
     let redactors = Redactors::follow(process, entities)?;
-    let shared = Arc::new(Shared::new(process, redactors, analyzer, limits));
+    let models = Models::follow(process, analyzer);
+    let shared = Arc::new(Shared::new(process, redactors, models, limits));
 
     let Communication { builders, threads, lost } = options.communication(process, part)?;
     // Then the committer comes first: making its producer settles what an earlier process left open, and only then
@@ -189,6 +197,7 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
     lag::watch(process, Arc::clone(&depth), partitions)?;
     let gauges = Gauges { queue_depth: depth, tick_ms: millis(process.config.alerts.tick) };
     let publisher = Publisher::new(process)?;
+    let read_back = ReadBack::start(process)?;
     let codecs = Arc::new(codecs(process));
 
     let seats: Mutex<BTreeMap<usize, Seat>> = Mutex::new(seats);
@@ -227,6 +236,7 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                     AggregateOptions {
                         enriched: seat.enriched,
                         opinions: seat.opinions,
+                        control: seat.control,
                         dead: seat.dead,
                         outcomes: seat.outcomes,
                         epochs: Epochs::new(job.config.pipeline.window_interval),
@@ -235,6 +245,9 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
                         write_back: job.config.write_back.clone(),
                         policies: Policies::new(&job.config),
                         evaluator: seat.evaluator,
+                        reviews: seat.reviews,
+                        days: seat.days,
+                        read_back: read_back.clone(),
                         gauges: gauges.clone(),
                         codecs: Arc::clone(&codecs),
                         publisher: publishing.clone(),
@@ -288,9 +301,13 @@ fn codecs(process: &Process) -> Codecs {
     Codecs {
         enriched: Decoder::new(registry()),
         opinions: Decoder::new(registry()),
+        control: Decoder::new(registry()),
         dead: Decoder::new(registry()),
         outcomes: Decoder::new(registry()),
         tickets: Encoder::new(&process.ids),
+        reviews: Encoder::new(&process.ids),
+        quality: Encoder::new(&process.ids),
+        drift: Encoder::new(&process.ids),
         commands: Encoder::new(&process.ids),
         windows: Encoder::new(&process.ids),
         alerts: Encoder::new(&process.ids),
@@ -309,12 +326,22 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     };
     let enriched = plan(Topic::Enriched, true)?;
     let opinions = plan(Topic::Opinions, true)?;
+    // What became of earlier reviews lies in a topic of its own.
+    let control = plan(Topic::Control, false)?;
     let dead = plan(Topic::DeadLetter, true)?;
     let outcomes = plan(Topic::Outcomes, false)?;
     let events = process.topics.name(Topic::Events);
     let probe: BaseConsumer = kafka::consumer(kafka, &enrich_group).create()?;
     let partitions = partition_count(&probe, &events)?;
-    let standing = standing_alerts(process)?;
+    let standing: Vec<Alert> = latest_of(process, Topic::Alerts)?;
+    let mut reviews: BTreeMap<usize, Vec<Review>> = BTreeMap::new();
+    for review in latest_of::<Review>(process, Topic::Reviews)? {
+        reviews.entry(aggregate::keeper_of(&review, options.peers())).or_default().push(review);
+    }
+    let mut days: BTreeMap<usize, Vec<Drift>> = BTreeMap::new();
+    for day in latest_of::<Drift>(process, Topic::Drift)? {
+        days.entry(aggregate::worker_of(&day.tenant, options.peers())).or_default().push(day);
+    }
     let mut seats = BTreeMap::new();
     for worker in options.own_workers() {
         let own = own_partitions(partitions, worker, options.peers());
@@ -328,7 +355,7 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
         };
         let mut evaluator = Evaluator::new(&options.rules);
         for alert in &standing {
-            if aggregate::route(&alert.tenant) % options.peers() as u64 == worker as u64 {
+            if aggregate::worker_of(&alert.tenant, options.peers()) == worker {
                 evaluator.restore(alert.clone());
             }
         }
@@ -336,8 +363,11 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
             events: open(kafka, &enrich_group, &events, &positions)?,
             enriched: input(&enriched, "source-enriched")?,
             opinions: input(&opinions, "source-opinions")?,
+            control: input(&control, "source-control")?,
             dead: input(&dead, "source-deadletter")?,
             outcomes: input(&outcomes, "source-outcomes")?,
+            reviews: reviews.remove(&worker).unwrap_or_default(),
+            days: days.remove(&worker).unwrap_or_default(),
             evaluator,
         };
         seats.insert(worker, seat);
@@ -345,14 +375,19 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
     Ok((seats, partitions))
 }
 
-/// Reads the alerts topic to its end: the latest transition of each alert.
-fn standing_alerts(process: &Process) -> Result<Vec<Alert>, JobError> {
-    let topic = process.topics.name(Topic::Alerts);
-    let decoder: Decoder<Alert> = Decoder::new(Arc::clone(&process.registry));
-    let mut latest = BTreeMap::new();
-    crate::source::read_to_end(&process.config.kafka, &topic, |payload| match decoder.decode(payload) {
-        Ok(alert) => drop(latest.insert(alert.key(), alert)),
-        Err(error) => tracing::warn!(%error, "an alert that can't be read is passed over"),
+/// Reads a topic to its end: the latest record of each key, unless that is a tombstone.
+fn latest_of<T: Record>(process: &Process, topic: Topic) -> Result<Vec<T>, JobError> {
+    let name = process.topics.name(topic);
+    let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
+    let mut latest: BTreeMap<Vec<u8>, T> = BTreeMap::new();
+    read_to_end(&process.config.kafka, &name, |key, payload| {
+        match payload.map(|payload| patiently(|| decoder.decode(payload))) {
+            Some(Ok(record)) => drop(latest.insert(key.to_owned(), record)),
+            Some(Err(error)) => {
+                tracing::warn!(topic = %name, %error, "a record that can't be read is passed over");
+            }
+            None => drop(latest.remove(key)),
+        }
     })?;
     Ok(latest.into_values().collect())
 }

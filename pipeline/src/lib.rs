@@ -2,8 +2,8 @@
 //!
 //! * [`enrich`]: `events` → decrypt → redact → analyze → `enriched` (+ `audit`, `deadletter`), exactly once.
 //!   Where a tenant's policy says so, also what a slower model is asked (`opinions.requests`), in the same transaction.
-//! * [`aggregate`]: `enriched` ⊎ `opinions` ⊎ `deadletter` ⊎ `outcomes` → latest state of each ticket → windows →
-//!   alerts, and the write-back commands that follow from it.
+//! * [`aggregate`]: `enriched` ⊎ `opinions` ⊎ reviews ⊎ `deadletter` ⊎ `outcomes` → latest state of each ticket →
+//!   windows → alerts, the write-back commands that follow from it, and how models agree with reviews.
 //!
 //! Partitions are assigned to workers by number (partition mod workers), not by a consumer group's rebalances;
 //! offsets are kept in the group all the same, so that the usual tools show the lag.
@@ -11,14 +11,18 @@
 pub mod aggregate;
 pub mod alerts;
 mod cluster;
+pub mod compare;
 pub mod dead_letters;
 pub mod enrich;
 mod farewell;
 mod job;
 mod lag;
 mod metrics;
+pub mod models;
 mod opinions;
 pub mod policy;
+pub mod quality;
+pub mod reviews;
 mod source;
 
 pub use job::{Job, JobError, JobOptions, start};

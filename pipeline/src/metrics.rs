@@ -64,6 +64,12 @@ metrics! {
         "deskstream_pipeline_opinion_requests_total", "Second opinions asked for, by the policy's reason", &["reason"]);
     SUPERSEDED: IntCounter = register_int_counter!(
         "deskstream_pipeline_superseded_judgements_total", "Local judgements of tickets replaced by a second opinion");
+    MODELS: IntCounterVec = register_int_counter_vec!(
+        "deskstream_pipeline_models_total", "Models named for a role, by what became of them", &["role", "result"]);
+    REVIEWS: IntCounterVec = register_int_counter_vec!(
+        "deskstream_pipeline_reviews_total", "Reviews by humans, by what became of them", &["result"]);
+    CORRECTED: IntCounter = register_int_counter!(
+        "deskstream_pipeline_corrected_tickets_total", "Latest states of tickets published under a reviewer's labels");
     WAITING: IntGauge = register_int_gauge!(
         "deskstream_pipeline_waiting_tickets", "Tickets held in memory until their second opinion comes");
     ALERTS: IntCounterVec = register_int_counter_vec!(

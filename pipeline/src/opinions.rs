@@ -205,6 +205,8 @@ pub(crate) mod tests {
                 cost_microusd: 0,
             },
             notes: vec![],
+            shadow: None,
+            urgency_reasons: vec![],
         }
     }
 

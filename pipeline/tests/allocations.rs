@@ -7,6 +7,7 @@ mod support;
 use deskstream_analyze::{Analyzer, Scratch};
 use deskstream_pipeline::RawRecord;
 use deskstream_pipeline::enrich::{BatchTally, Enricher, Limits, Redactors, Shared};
+use deskstream_pipeline::models::Models;
 use deskstream_redact::{RedactConfig, Redacted, Redactor};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::*;
@@ -84,7 +85,8 @@ async fn a_ticket_allocates_little() {
     let limits =
         Limits { max_text_bytes: 262_144, future_ms: 600_000, past_ms: i64::MAX / 4, key_patience_ms: 0 };
     let redactors = Redactors::follow(&process, true).unwrap();
-    let mut enricher = Enricher::new(Arc::new(Shared::new(&process, redactors, analyzer, limits)));
+    let mut enricher =
+        Enricher::new(Arc::new(Shared::new(&process, redactors, Arc::new(Models::new(analyzer)), limits)));
     let record = RawRecord { offset: 0, timestamp: 0, payload: Some(framed) };
     let (mut out, mut tally) = (Vec::new(), BatchTally::default());
     while out.is_empty() {

@@ -17,8 +17,14 @@ pub enum Topic {
     OpinionRequests,
     /// Their answers.
     Opinions,
+    /// Human reviews beside what models said.
+    Reviews,
     /// Windowed metrics.
     Windows,
+    /// How models agree with reviews.
+    Quality,
+    /// How tickets move from a reference period.
+    Drift,
     /// Transitions of alerts.
     Alerts,
     /// Write-backs to do.
@@ -50,13 +56,16 @@ pub enum Cleanup {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Events,
         Self::Enriched,
         Self::Tickets,
         Self::OpinionRequests,
         Self::Opinions,
+        Self::Reviews,
         Self::Windows,
+        Self::Quality,
+        Self::Drift,
         Self::Alerts,
         Self::Commands,
         Self::Outcomes,
@@ -75,7 +84,10 @@ impl Topic {
             Self::Tickets => "tickets",
             Self::OpinionRequests => "opinions.requests",
             Self::Opinions => "opinions",
+            Self::Reviews => "reviews",
             Self::Windows => "windows",
+            Self::Quality => "quality",
+            Self::Drift => "drift",
             Self::Alerts => "alerts",
             Self::Commands => "commands",
             Self::Outcomes => "outcomes",
@@ -94,19 +106,26 @@ impl Topic {
             Self::Enriched | Self::Commands | Self::Outcomes | Self::DeadLetter => {
                 Cleanup::Delete(30 * DAY_MS)
             }
-            Self::Tickets | Self::Windows | Self::Control | Self::AuditHeads => Cleanup::Compact,
-            Self::Alerts => Cleanup::CompactDelete(90 * DAY_MS),
+            Self::Tickets
+            | Self::Reviews
+            | Self::Windows
+            | Self::Quality
+            | Self::Control
+            | Self::AuditHeads => Cleanup::Compact,
+            Self::Alerts | Self::Drift => Cleanup::CompactDelete(90 * DAY_MS),
             Self::Audit | Self::AuditChain => Cleanup::Delete(400 * DAY_MS),
         }
     }
 
     /// Whether the topic has as many partitions as there is traffic to spread. The others keep one, since
-    /// their order over all keys matters more (`control`, `audit` and its chain) or they are small (`alerts`).
+    /// their order over all keys matters more (`control`, `audit` and its chain) or they are small (`alerts`, `quality`, `drift`).
     pub fn scales(self) -> bool {
         !matches!(
             self,
             Self::Control
                 | Self::Alerts
+                | Self::Quality
+                | Self::Drift
                 | Self::Audit
                 | Self::AuditChain
                 | Self::AuditHeads

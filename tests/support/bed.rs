@@ -86,6 +86,15 @@ impl Bed {
         std::fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// Waits until a process has logged this.
+    pub async fn wait_for_log(&self, name: &str, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log(name).contains(what) {
+            assert!(Instant::now() < deadline, "{name} does not say {what:?}:\n{}", self.log(name));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Sends the events of these numbers; returns when all are acknowledged.
     pub async fn send(&self, numbers: std::ops::Range<usize>) {
         let sends = numbers.map(|number| {

@@ -15,7 +15,9 @@ use super::troubles::Troubles;
 use crate::kafka::DeadLetterSink;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::{Process, kafka};
-use deskstream_schemas::{Alert, AuditHead, AuditLink, DeadLetter, Opinion, Outcome, Window};
+use deskstream_schemas::{
+    Alert, AuditHead, AuditLink, DeadLetter, Drift, Opinion, Outcome, Quality, Review, Window,
+};
 use deskstream_schemas::{Cleanup, Decoder, EnrichedTicket, Subject};
 use futures::FutureExt;
 use rdkafka::TopicPartitionList;
@@ -365,6 +367,9 @@ pub async fn run_all(
     let events = TableSink::<EnrichedTicket>::new(process, options, dead_letters.clone())?;
     let windows = TableSink::<Window>::new(process, options, dead_letters.clone())?;
     let opinions = TableSink::<Opinion>::new(process, options, dead_letters.clone())?;
+    let reviews = TableSink::<Review>::new(process, options, dead_letters.clone())?;
+    let quality = TableSink::<Quality>::new(process, options, dead_letters.clone())?;
+    let drift = TableSink::<Drift>::new(process, options, dead_letters.clone())?;
     let alerts = TableSink::<Alert>::new(process, options, dead_letters.clone())?;
     let audit = TableSink::<AuditLink>::new(process, options, dead_letters.clone())?;
     let heads = TableSink::<AuditHead>::new(process, options, dead_letters.clone())?;
@@ -374,6 +379,9 @@ pub async fn run_all(
     sinks.spawn(events.run());
     sinks.spawn(windows.run());
     sinks.spawn(opinions.run());
+    sinks.spawn(reviews.run());
+    sinks.spawn(quality.run());
+    sinks.spawn(drift.run());
     sinks.spawn(alerts.run());
     sinks.spawn(audit.run());
     sinks.spawn(heads.run());

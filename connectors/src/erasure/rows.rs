@@ -32,9 +32,10 @@ struct Target {
 }
 
 /// In the order in which rows are deleted: `ticket_events` last, since the others are found by it.
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     Target { table: "opinions", column: "event_id", source: "ticket_events", named: "event_id" },
     Target { table: "judgements", column: "event_id", source: "ticket_events", named: "event_id" },
+    Target { table: "reviews", column: "event_id", source: "ticket_events", named: "event_id" },
     Target { table: "outcomes", column: "ticket_id", source: "ticket_events", named: "ticket_id" },
     Target { table: "dead_letters", column: "event_id", source: "ticket_events", named: "event_id" },
     Target { table: "tickets", column: "last_event_id", source: "tickets", named: "last_event_id" },
@@ -42,7 +43,7 @@ const TARGETS: [Target; 6] = [
 ];
 
 /// Tables that have rows of a tenant, besides.
-const TENANT_TABLES: [&str; 2] = ["windows", "alerts"];
+const TENANT_TABLES: [&str; 4] = ["windows", "alerts", "quality", "drift"];
 
 /// Whose rows.
 pub(super) struct Rows {

@@ -1,4 +1,4 @@
-//! What lies in topics: entries of the compacted `tickets`, and what the ClickHouse sink has not inserted yet.
+//! What lies in topics: entries of the compacted `tickets` and `reviews`, and what the ClickHouse sink has not inserted yet.
 
 use super::EraseError;
 use deskstream_runtime::{Process, kafka};
@@ -99,7 +99,7 @@ fn ends(consumer: &BaseConsumer, topic: &str) -> Result<BTreeMap<i32, (i64, i64)
 }
 
 pub(super) async fn bury(process: &Process, tickets: &[(String, i32)]) -> Result<(), EraseError> {
-    let topic = process.topics.name(Topic::Tickets);
+    let (topic, reviews) = (process.topics.name(Topic::Tickets), process.topics.name(Topic::Reviews));
     let failed = |source| EraseError::Topic { topic: topic.clone(), source };
     let producer: FutureProducer = kafka::producer(&process.config.kafka).create().map_err(failed)?;
     let sends = tickets.iter().map(|(key, partition)| {
@@ -108,6 +108,12 @@ pub(super) async fn bury(process: &Process, tickets: &[(String, i32)]) -> Result
         producer.send(record, WRITE_TIMEOUT)
     });
     futures::future::try_join_all(sends).await.map_err(|(source, _)| failed(source))?;
+    let sends = tickets.iter().map(|(key, _)| {
+        // To the partition that its key leads to: the pipeline leaves the choice to the key.
+        producer.send(FutureRecord::<str, [u8]>::to(&reviews).key(key), WRITE_TIMEOUT)
+    });
+    let failed = |(source, _)| EraseError::Topic { topic: reviews.clone(), source };
+    futures::future::try_join_all(sends).await.map_err(failed)?;
     Ok(())
 }
 

@@ -221,6 +221,8 @@ pub fn event(partition: i32, n: i64) -> EnrichedTicket {
             cost_microusd: 0,
         },
         notes: vec!["truncated-text".into()],
+        shadow: None,
+        urgency_reasons: vec!["right now".into()],
     }
 }
 

@@ -4,8 +4,9 @@ use super::support::{World, config, event, label, send, send_bytes};
 use deskstream_connectors::clickhouse::{MigrateError, QUERIES, client, migrate};
 use deskstream_embedded::Platform;
 use deskstream_schemas::{
-    ActorKind, Alert, AlertState, AuditHead, AuditLink, AuditOutcome, AuditRecord, EnrichedTicket, Opinion,
-    OpinionResult, Outcome, OutcomeKind, OutcomeResult, Retention, Severity, Tier, Topic, Window,
+    ActorKind, Alert, AlertState, Analysis, AuditHead, AuditLink, AuditOutcome, AuditRecord, ClassQuality,
+    Confusion, Drift, EnrichedTicket, Opinion, OpinionResult, Outcome, OutcomeKind, OutcomeResult,
+    Prediction, Quality, Retention, Review, ReviewResult, Severity, Tier, Topic, Window,
 };
 use std::collections::BTreeMap;
 
@@ -67,7 +68,10 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         let opinion = opinion(&judged, hash, cause, at);
         send(&world, Topic::Opinions, 0, &opinion.key(), &opinion).await;
     }
+    // A candidate has looked at it, too.
+    judged.shadow = Some(Analysis { model: "local/y".into(), ..judged.analysis.clone() });
     send(&world, Topic::Enriched, 0, &judged.key(), &judged).await;
+    send_quality(&world, &judged, now).await;
     for (state, changed_at) in [(AlertState::Firing, now - 60_000), (AlertState::Resolved, now)] {
         let alert = Alert {
             dedup_key: "rule/acme//1".into(),
@@ -148,6 +152,11 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         ("v_tickets", 2),
         ("opinions", 2),
         ("judgements", 2),
+        ("v_reviews", 2),
+        ("v_quality", 1),
+        ("v_quality_classes", 2),
+        ("v_confusion", 1),
+        ("v_drift", 1),
         ("v_window_1d", 1),
         ("v_window_1h", 1),
         ("alerts", 2),
@@ -167,9 +176,20 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
     );
     let cost = one("SELECT opinion_cost_microusd, opinions['answered'] FROM v_window_1d");
     assert_eq!(cost.fetch_one::<(u64, u64)>().await.unwrap(), (200, 2));
+    // Opinions replace what the local model said; a reviewer's word on the root cause replaces both, and that on the urgency
+    // does not, since it was about another text.
     let better = one("SELECT tier, root_cause, model, urgency FROM v_tickets WHERE ticket_id = 'judged'");
-    let expected = ["llm", "refund", "main/small", "critical"].map(str::to_owned);
+    let expected = ["human", "delivery", "main/small", "critical"].map(str::to_owned);
     assert_eq!(better.fetch_one::<(String, String, String, String)>().await.unwrap(), expected.into());
+    let class = one("SELECT support, recall, recall_high FROM v_quality_classes WHERE label = 'delivery'");
+    assert_eq!(class.fetch_one::<(u64, f64, f64)>().await.unwrap(), (2, 0.5, 0.9));
+    let drift = one("SELECT labels['refund'], label_psi, confidence_psi FROM v_drift");
+    assert_eq!(drift.fetch_one::<(u64, Option<f64>, Option<f64>)>().await.unwrap(), (60, Some(0.3), None));
+    let silent = one(
+        "SELECT count() FROM system.columns WHERE database = currentDatabase() AND comment = ''
+            AND table IN ('reviews', 'quality', 'drift', 'v_reviews', 'v_quality', 'v_quality_classes', 'v_confusion', 'v_drift')",
+    );
+    assert_eq!(silent.fetch_one::<u64>().await.unwrap(), 0, "every column says what it is");
     let ticket =
         one("SELECT tier, urgency, open, redaction_count FROM v_tickets WHERE ticket_id != 'judged'");
     let expected = ("human".to_owned(), "low".to_owned(), true, 1);
@@ -203,6 +223,96 @@ async fn every_topic_reaches_its_table_and_every_question_has_an_answer() {
         // Those about a week or a month, a tenant `acme` or a ticket's id have something to say.
         let silent = query.name.starts_with("integrity_") || query.name == "latency_by_day";
         assert_eq!(answer.is_empty(), silent, "{}: {}", query.name, String::from_utf8_lossy(&answer));
+    }
+}
+
+/// A review in two versions, and a window of quality and of drift in as many.
+async fn send_quality(world: &World, judged: &EnrichedTicket, now: i64) {
+    for (applied_at, cause) in [(2, "delivery"), (1, "billing")] {
+        let said = |tier| Prediction {
+            tier,
+            model: "m".into(),
+            root_cause: label("refund"),
+            urgency: label("high"),
+            sentiment: label("neutral"),
+        };
+        let review = Review {
+            tenant: "acme".into(),
+            platform: judged.platform,
+            ticket_id: "judged".into(),
+            event_id: "an earlier one".into(),
+            version: 1,
+            root_cause: Some(cause.into()),
+            urgency: Some("low".into()),
+            sentiment: None,
+            reviewed_by: "u".into(),
+            reviewed_at: now,
+            result: ReviewResult::Applied,
+            text_hash: Some(77),
+            created_at: Some(now),
+            language: "en".into(),
+            predictions: vec![said(Tier::Local), said(Tier::Llm)],
+            applied_at,
+        };
+        send(world, Topic::Reviews, 0, &review.key(), &review).await;
+    }
+    let class = |name: &'static str, support, hits| ClassQuality {
+        label: name.into(),
+        support,
+        predicted: 1,
+        true_positives: hits,
+        precision: 1.0,
+        precision_low: 0.2,
+        precision_high: 1.0,
+        recall: 0.5,
+        recall_low: 0.1,
+        recall_high: 0.9,
+        f1: 0.67,
+        f1_low: 0.1,
+        f1_high: 0.95,
+    };
+    for (version, samples) in [(2, 3), (1, 2)] {
+        let quality = Quality {
+            tenant: "acme".into(),
+            head: "root_cause".into(),
+            model: "m".into(),
+            language: "*".into(),
+            size_s: 86_400,
+            window_start: now / 86_400_000 * 86_400_000,
+            version,
+            samples,
+            correct: 2,
+            answered: 2,
+            answered_correct: 1,
+            accuracy: 0.67,
+            accuracy_low: 0.2,
+            accuracy_high: 0.94,
+            macro_precision: 1.0,
+            macro_recall: 0.75,
+            macro_f1: 0.8,
+            macro_f1_low: 0.5,
+            macro_f1_high: 1.0,
+            classes: vec![class("delivery", 2, 1), class("refund", 1, 1)],
+            confusion: vec![Confusion { human: "delivery".into(), predicted: "refund".into(), count: 1 }],
+        };
+        send(world, Topic::Quality, 0, &quality.key(), &quality).await;
+        let drift = Drift {
+            tenant: "acme".into(),
+            head: "root_cause".into(),
+            window_start: now / 86_400_000 * 86_400_000,
+            version,
+            is_final: false,
+            tickets: 60,
+            labels: BTreeMap::from([("refund".into(), 60)]),
+            confidences: BTreeMap::new(),
+            reference_start: now - 86_400_000,
+            reference_tickets: 400,
+            label_psi: Some(0.3),
+            confidence_psi: None,
+            label_noise: Some(0.1),
+            confidence_noise: None,
+        };
+        send(world, Topic::Drift, 0, &drift.key(), &drift).await;
     }
 }
 

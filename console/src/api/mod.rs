@@ -6,6 +6,7 @@ pub mod auth;
 pub mod cookies;
 pub mod me;
 pub mod overview;
+pub mod quality;
 pub mod settings;
 pub mod tenants;
 pub mod tickets;
@@ -71,6 +72,7 @@ fn documented() -> (Router<App>, Document) {
         .routes(routes!(tickets::review))
         .routes(routes!(overview::show))
         .routes(routes!(overview::stream))
+        .routes(routes!(quality::show))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .split_for_parts()

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod millis;
 pub mod overview;
+pub mod quality;
 pub mod tickets;
 
 use crate::http::error::ApiError;
@@ -16,11 +17,14 @@ use clickhouse::query::Query;
 use deskstream_runtime::config::ClickHouseConfig;
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 13] = [
     "ticket_events",
     "tickets",
     "opinions",
     "judgements",
+    "reviews",
+    "quality",
+    "drift",
     "windows",
     "alerts",
     "audit_trail",

@@ -47,6 +47,8 @@ async fn what_is_wrong_is_told_and_how_to_put_it_right() {
         ("/api/v1/tickets?from=yesterday", "invalid"),
         ("/api/v1/tickets?colour=blue", "unreadable"),
         ("/api/v1/overview?minutes=0", "invalid"),
+        ("/api/v1/quality?days=0", "invalid"),
+        ("/api/v1/quality?language=%27", "invalid"),
         ("/api/v1/audit/export?limit=3", "invalid"),
         ("/api/v1/audit?outcome=%00", "invalid"),
         ("/api/v1/nowhere", "no-route"),

@@ -38,7 +38,7 @@ fn expected(role: Role, method: &str, path: &str) -> bool {
         (_, "/api/v1/auth/tenant" | "/api/v1/tenants") => of(&[Operator]),
         ("POST", path) if path.ends_with("/reviews") => of(&[Operator, Admin, Reviewer]),
         (_, path) if path.starts_with("/api/v1/tickets") => of(&[Operator, Admin, Agent, Reviewer]),
-        (_, path) if path.starts_with("/api/v1/overview") => true,
+        (_, path) if path.starts_with("/api/v1/overview") || path == "/api/v1/quality" => true,
         (_, path) if path.starts_with("/api/v1/audit") => of(&[Operator, Admin, Auditor]),
         ("GET", path) if path.starts_with("/api/v1/users") || path.starts_with("/api/v1/api-keys") => {
             of(&[Operator, Admin, Auditor])

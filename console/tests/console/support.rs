@@ -289,6 +289,8 @@ pub fn ticket(tenant: &str, id: &str, at: i64, mark: &str) -> EnrichedTicket {
             cost_microusd: 0,
         },
         notes: vec![],
+        shadow: None,
+        urgency_reasons: vec![],
     }
 }
 

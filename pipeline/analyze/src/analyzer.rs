@@ -7,6 +7,7 @@ use crate::{
     features::window,
     language::{Language, UNDETERMINED, detect},
     model::{Head, Model, ModelError},
+    reasons::{Question, reasons},
     summary::summarise,
 };
 
@@ -32,6 +33,9 @@ pub struct Analysis {
     pub root_cause: Label,
     /// How soon somebody should look at it.
     pub urgency: Label,
+    /// Phrases of the text that spoke for the urgency most, the strongest first: where it is in the upper half of its
+    /// labels, and not a guess.
+    pub urgency_reasons: Vec<String>,
     /// The writer's mood.
     pub sentiment: Label,
     /// p(last label) - p(first label) of the sentiment head: -1 negative to 1 positive.
@@ -121,9 +125,26 @@ impl Analyzer {
         let summary = summarise(subject, body_read, &scratch.features, |sentence| {
             scratch.sentence_sums[sentence * width + column] as f32 * h.scales[root_cause.0]
         });
+        let pressing = urgency.0 >= self.labels(Head::Urgency).len() / 2 && !urgency.1.abstained;
+        let urgency_reasons = if pressing {
+            let head = &self.model().heads()[Head::Urgency.index()];
+            let question = Question { model: self.model(), head, label: urgency.0 };
+            let Scratch { features, sentence_sums, reasons: buffers, .. } = scratch;
+            reasons(
+                &question,
+                window(subject, self.model().header().features.max_bytes as usize).0,
+                body_read,
+                features,
+                sentence_sums,
+                buffers,
+            )
+        } else {
+            Vec::new()
+        };
         Analysis {
             root_cause: root_cause.1,
             urgency: urgency.1,
+            urgency_reasons,
             sentiment: sentiment.1,
             sentiment_score,
             industry: industry.1,
@@ -149,6 +170,7 @@ impl Analyzer {
         Analysis {
             root_cause,
             urgency,
+            urgency_reasons: Vec::new(),
             sentiment,
             sentiment_score: 0.0,
             industry,

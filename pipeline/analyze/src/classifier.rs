@@ -31,6 +31,7 @@ pub struct Scratch {
     pub(crate) sentence_sums: Vec<i32>,
     probabilities: Vec<f32>,
     pub(crate) sample: Sample,
+    pub(crate) reasons: crate::reasons::Buffers,
 }
 
 /// A model and what it says about texts, whichever questions it answers.

@@ -27,6 +27,7 @@ pub mod eval;
 mod features;
 mod language;
 mod model;
+mod reasons;
 mod summary;
 pub mod train;
 

@@ -55,10 +55,11 @@ fn shipped_model_on_hand_written_tickets() {
     for (subject, body) in TICKETS {
         let a = analyzer.analyze(subject, body, &mut scratch);
         out += &format!(
-            "{subject} | {}\n  root cause: {}\n  urgency: {}\n  sentiment: {} ({:+.2})\n  industry: {}\n  language: {} {:.2}\n  summary: {}\n\n",
+            "{subject} | {}\n  root cause: {}\n  urgency: {} {:?}\n  sentiment: {} ({:+.2})\n  industry: {}\n  language: {} {:.2}\n  summary: {}\n\n",
             body.replace('\n', " ").chars().take(60).collect::<String>(),
             show(&a.root_cause),
             show(&a.urgency),
+            a.urgency_reasons,
             show(&a.sentiment),
             a.sentiment_score,
             show(&a.industry),

@@ -16,6 +16,16 @@ fn check(subject: &str, body: &str, scratch: &mut Scratch) -> Result<(), TestCas
     prop_assert!((-1.0..=1.0).contains(&a.sentiment_score));
     prop_assert!((0.0..=1.0).contains(&a.language.confidence));
     prop_assert!(a.summary.chars().count() <= SUMMARY_MAX_CHARS);
+    let words = format!("{subject} \n {body}");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    prop_assert!(a.urgency_reasons.len() <= 2);
+    for reason in &a.urgency_reasons {
+        prop_assert!(
+            !reason.is_empty() && reason.len() <= 80 && words.contains(reason.as_str()),
+            "{}",
+            reason
+        );
+    }
     if ANALYZER.score(subject, body, scratch) {
         for head in Head::ALL {
             let p = ANALYZER.probabilities(head, scratch);

@@ -3,17 +3,23 @@
 //! ```text
 //! Enriched ── DecodeEnriched ──⇄ by ticket ── LatestTicket ─┬─ updates ─⇄ by window ─ CountTotal ─ EmitWindows ─┬─ records ─┐
 //! Opinions ─── DecodeOpinions ──⇄ by ticket ──────┤          │
+//! Control ──── DecodeReviews ───⇄ by ticket ──────┤          ├─ samples ─⇄ by window of quality ─ CountTotal ─ EmitQuality ── records ─┐
 //! DeadLetters ─ DecodeFailures ───────────────────┘          │                                                  └─ minutes ─⇄ by tenant ─ EvaluateAlerts ─┤
 //! Outcomes ─── DecodeOutcomes ───────────────────────────────┼──────────────────────────────────── gauges ─⇄ by tenant ──┘                               │
 //!                                                            └─ records ────────────────────────────────────────────────────────────────────── Publish ◄──┘
 //! ```
 
+use super::drift::{Day, Days, drift};
 use super::emit::Windows;
 use super::evaluate::{Gauges, evaluate};
-use super::facts::{ApiUse, Fact, Failure, Second};
-use super::latest::{Effects, Gathered, Tickets};
+use super::facts::{Fact, Failure, Position, Reading, Reviewed, Second};
+use super::keep::{Facts, Keeper, Latest, latest};
+use super::latest::Tickets;
 use super::publish::{Publisher, publish};
-use super::replay::{Progress, Replay};
+use super::quality;
+use super::read_back::ReadBack;
+use super::replay::{Progress, Replay, SKEW_MS};
+use super::reviewed::Reviews;
 use super::tally::{Tally, WindowKey};
 use crate::alerts::{Evaluator, MinuteMetrics};
 use crate::enrich::OutRecord;
@@ -23,10 +29,10 @@ use crate::source::{Batch, Credit, Epochs, SourceOptions, kafka_source};
 use deskstream_runtime::config::WriteBackConfig;
 use deskstream_runtime::health::Part;
 use deskstream_schemas::{
-    Command, DeadLetter, Decoder, Encoder, EnrichedTicket, Opinion, Outcome, TicketState, Topic, Window,
+    Command, ControlEntity, DeadLetter, Decoder, Drift, Encoder, EnrichedTicket, Opinion, Outcome, Quality,
+    Review, TicketState, Topic, Window,
 };
 use differential_dataflow::AsCollection;
-use differential_dataflow::difference::Abelian;
 use differential_dataflow::operators::CountTotal;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
 use std::cell::RefCell;
@@ -34,17 +40,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concatenate;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::{Capability, Concatenate};
 use timely::dataflow::{Scope, StreamVec};
 use tokio_util::sync::CancellationToken;
-
-/// Tickets that no window needs are forgotten this often.
-const FORGET_EVERY_MS: i64 = 600_000;
 
 /// The codecs, shared by a process's workers.
 pub struct Codecs {
@@ -52,12 +55,20 @@ pub struct Codecs {
     pub enriched: Decoder<EnrichedTicket>,
     /// Reads `opinions`.
     pub opinions: Decoder<Opinion>,
+    /// Reads `control`.
+    pub control: Decoder<ControlEntity>,
     /// Reads `deadletter`.
     pub dead: Decoder<DeadLetter>,
     /// Reads `outcomes`.
     pub outcomes: Decoder<Outcome>,
     /// Writes `tickets`.
     pub tickets: Encoder<TicketState>,
+    /// Writes `reviews`.
+    pub reviews: Encoder<Review>,
+    /// Writes `quality`.
+    pub quality: Encoder<Quality>,
+    /// Writes `drift`.
+    pub drift: Encoder<Drift>,
     /// Writes `commands`.
     pub commands: Encoder<Command>,
     /// Writes `windows`.
@@ -82,6 +93,8 @@ pub struct AggregateOptions {
     pub enriched: Input,
     /// The `opinions` topic.
     pub opinions: Input,
+    /// The `control` topic.
+    pub control: Input,
     /// The `deadletter` topic.
     pub dead: Input,
     /// The `outcomes` topic.
@@ -98,6 +111,12 @@ pub struct AggregateOptions {
     pub policies: Policies,
     /// Alert rules, with the episodes of this worker's tenants restored.
     pub evaluator: Evaluator,
+    /// The reviews of this worker's tickets, as they were published last.
+    pub reviews: Vec<Review>,
+    /// The latest drift of this worker's tenants, as it was published.
+    pub days: Vec<Drift>,
+    /// Reads events again.
+    pub read_back: ReadBack,
     /// Gauges that are measured in this process.
     pub gauges: Gauges,
     /// Codecs.
@@ -125,17 +144,27 @@ impl Aggregate {
 
 /// Windows that became final, with the counts to take out of the collection: `EmitWindows` leaves them for
 /// `LatestTicket` of the same worker, whose capability can send them.
-type Retired = Rc<RefCell<Vec<(WindowKey, Tally)>>>;
+pub(super) type Retired = Rc<RefCell<Vec<(WindowKey, Tally)>>>;
 
 /// An update of the collection of windows.
-type Update = (WindowKey, u64, Tally);
+pub(super) type Update = (WindowKey, u64, Tally);
 
 /// Builds the dataflow in a worker.
 pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
-    let AggregateOptions { enriched, opinions, dead, outcomes, epochs, horizon_ms, max_in_flight, .. } =
-        options;
+    let AggregateOptions {
+        enriched,
+        opinions,
+        control,
+        dead,
+        outcomes,
+        epochs,
+        horizon_ms,
+        max_in_flight,
+        ..
+    } = options;
     // Before the first commit there is no past to rebuild; after it, time goes on from there.
     let resume_ms = enriched.replay.resume_ms;
+    let doubtful_since = control.replay.resume_ms - SKEW_MS;
     let mut progress = Vec::new();
     let mut read = |name: &str, input: Input| {
         let (batches, own, replay) = source(scope, name, input, epochs, max_in_flight, &options.shutdown);
@@ -144,6 +173,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     };
     let (enriched, replay) = read("Enriched", enriched);
     let (opinions, opinions_replay) = read("Opinions", opinions);
+    let (control, _) = read("Control", control);
     let (dead, _) = read("DeadLetters", dead);
     let (outcomes, _) = read("Outcomes", outcomes);
 
@@ -151,7 +181,7 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
     let of = Arc::clone(codecs);
     let facts = decode(enriched, "DecodeEnriched", move |partition, offset, payload| {
         let ticket = of.enriched.decode(payload)?;
-        Ok(Some(Fact::new(ticket, replay.is_replayed(partition, offset))))
+        Ok(Some(Fact::new(ticket, Position { partition, offset }, replay.is_replayed(partition, offset))))
     });
     let of = Arc::clone(codecs);
     let seconds = decode(opinions, "DecodeOpinions", move |partition, offset, payload| {
@@ -159,23 +189,47 @@ pub fn build(scope: Scope<'_, u64>, options: AggregateOptions) -> Aggregate {
         Ok(Some(Second::new(opinion, opinions_replay.is_replayed(partition, offset))))
     });
     let of = Arc::clone(codecs);
+    let reviews = decode(control, "DecodeReviews", move |partition, offset, payload| {
+        let entity = of.control.decode(payload)?;
+        let review = crate::reviews::read(&entity).unwrap_or_else(|error| {
+            metrics::REVIEWS.with_label_values(&["unreadable"]).inc();
+            tracing::warn!(partition, offset, %error, "a review is passed over");
+            None
+        });
+        Ok(review.map(Reviewed::new))
+    });
+    let of = Arc::clone(codecs);
     let failures = decode(dead, "DecodeFailures", move |_, _, payload| {
         of.dead.decode(payload).map(|dead| Some(Failure::from(dead)))
     });
     let of = Arc::clone(codecs);
     let api_use = decode(outcomes, "DecodeOutcomes", move |_, _, payload| {
-        of.outcomes.decode(payload).map(|outcome| ApiUse::of(&outcome))
+        of.outcomes.decode(payload).map(|outcome| Reading::of(&outcome))
     });
 
     let retired = Retired::default();
     let clock = Clock { epochs, resume_ms, horizon_ms };
-    let tickets = Tickets::new(options.write_back, options.policies, horizon_ms);
-    let (updates, records) =
-        latest((facts, seconds, failures), tickets, clock, Arc::clone(codecs), Rc::clone(&retired));
+    let (reviewed, restored) = Reviews::restored(options.reviews, doubtful_since);
+    let keeper = Keeper {
+        tickets: Tickets::new(options.write_back, options.policies, horizon_ms, reviewed),
+        restored,
+        clock,
+        codecs: Arc::clone(codecs),
+        retired: Rc::clone(&retired),
+        read_back: options.read_back,
+    };
+    let Latest { updates, records, samples } = latest(Facts { facts, seconds, reviews, failures }, keeper);
     let counted = updates.as_collection().count_total();
-    let (window_records, minutes) = emit(counted.inner, clock, Arc::clone(codecs), retired);
-    let alerts = evaluate(minutes, api_use, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
-    let probe = publish(scope.concatenate([records, window_records, alerts]), options.publisher);
+    let Emitted { records: window_records, minutes, days } =
+        emit(counted.inner, clock, Arc::clone(codecs), retired);
+    let held = Days::restored(&options.days);
+    let (drifts, moved) = drift(days, held, clock, Arc::clone(codecs));
+    let verdicts = samples.as_collection().count_total();
+    let quality = quality::emit(verdicts.inner, epochs, Arc::clone(codecs));
+    let readings = scope.concatenate([api_use, moved]);
+    let alerts = evaluate(minutes, readings, options.evaluator, options.gauges, epochs, Arc::clone(codecs));
+    let probe =
+        publish(scope.concatenate([records, window_records, quality, drifts, alerts]), options.publisher);
     Aggregate { probe, progress }
 }
 
@@ -238,137 +292,50 @@ fn decode<'scope, D: 'static>(
 
 /// From epochs to wall time.
 #[derive(Clone, Copy)]
-struct Clock {
+pub(super) struct Clock {
     epochs: Epochs,
-    resume_ms: i64,
-    horizon_ms: i64,
+    pub(super) resume_ms: i64,
+    pub(super) horizon_ms: i64,
 }
 
 impl Clock {
     /// The time that an epoch stands for; epoch 0, the replay, stands for the time of the last commit.
-    fn at(self, epoch: u64) -> i64 {
+    pub(super) fn at(self, epoch: u64) -> i64 {
         self.epochs.begins(epoch).max(self.resume_ms)
-    }
-}
-
-/// Events, second opinions, and events that failed.
-type Facts<'scope> =
-    (StreamVec<'scope, u64, Fact>, StreamVec<'scope, u64, Second>, StreamVec<'scope, u64, Failure>);
-
-type Opened = BTreeMap<u64, (Capability<u64>, Gathered)>;
-
-/// `LatestTicket`: keeps the tickets; its first output updates the windows, its second is to be published.
-fn latest<'scope>(
-    (facts, seconds, failures): Facts<'scope>,
-    mut tickets: Tickets,
-    clock: Clock,
-    codecs: Arc<Codecs>,
-    retired: Retired,
-) -> (StreamVec<'scope, u64, Update>, StreamVec<'scope, u64, OutRecord>) {
-    let mut builder = OperatorBuilder::new("LatestTicket".to_owned(), facts.scope());
-    let mut facts = builder.new_input(facts, Exchange::new(Fact::route));
-    let mut seconds = builder.new_input(seconds, Exchange::new(Second::route));
-    let mut failures = builder.new_input(failures, Pipeline);
-    let (updates, update_stream) = builder.new_output();
-    let (records, record_stream) = builder.new_output();
-    let mut updates = OutputBuilder::<_, CapacityContainerBuilder<Vec<Update>>>::from(updates);
-    let mut records = OutputBuilder::<_, CapacityContainerBuilder<Vec<OutRecord>>>::from(records);
-    builder.build(move |capabilities| {
-        drop(capabilities);
-        let mut opened = Opened::new();
-        let mut forgotten_at = clock.resume_ms;
-        move |frontiers| {
-            let mut records = records.activate();
-            facts.for_each(|capability, facts| {
-                let (Some(update), Some(record)) = (capability.retain_least(0), capability.retain_least(1))
-                else {
-                    return;
-                };
-                let now = clock.at(*update.time());
-                let mut session = records.session(&record);
-                let (_, gathered) = opened.entry(*update.time()).or_insert((update, Gathered::default()));
-                for fact in facts.drain(..) {
-                    let effects = tickets.apply(fact, now, gathered);
-                    session.give_iterator(effects.records(&codecs));
-                }
-            });
-            seconds.for_each(|capability, seconds| {
-                let (Some(update), Some(record)) = (capability.retain_least(0), capability.retain_least(1))
-                else {
-                    return;
-                };
-                let now = clock.at(*update.time());
-                let mut session = records.session(&record);
-                let (_, gathered) = opened.entry(*update.time()).or_insert((update, Gathered::default()));
-                for second in seconds.drain(..) {
-                    let effects = tickets.apply_opinion(second, now, gathered);
-                    session.give_iterator(effects.records(&codecs));
-                }
-            });
-            failures.for_each(|capability, failures| {
-                let Some(update) = capability.retain_least(0) else { return };
-                let (_, gathered) = opened.entry(*update.time()).or_insert((update, Gathered::default()));
-                failures.drain(..).for_each(|failure| gathered.failure(&failure));
-            });
-
-            let mut updates = updates.activate();
-            while let Some(first) = opened.first_entry() {
-                if frontiers.iter().any(|f| f.frontier().less_equal(first.key())) {
-                    break;
-                }
-                let (epoch, (capability, gathered)) = first.remove_entry();
-                let now = clock.at(epoch);
-                let mut session = updates.session(&capability);
-                for (window, tally) in gathered.into_windows(now, clock.horizon_ms) {
-                    session.give((window, epoch, tally));
-                }
-                for (window, mut tally) in retired.borrow_mut().drain(..) {
-                    tally.negate();
-                    session.give((window, epoch, tally));
-                }
-                metrics::WAITING.set(i64::try_from(tickets.waiting()).unwrap_or(i64::MAX));
-                if now - forgotten_at > FORGET_EVERY_MS {
-                    forgotten_at = now;
-                    tickets.forget_old(now);
-                }
-            }
-        }
-    });
-    (update_stream, record_stream)
-}
-
-impl Effects {
-    fn records(self, codecs: &Codecs) -> impl Iterator<Item = OutRecord> {
-        let state = self
-            .state
-            .and_then(|state| out_record(Topic::Tickets, state.key(), codecs.tickets.encode(&state)));
-        let command = self.command.and_then(|command| {
-            metrics::COMMANDS.inc();
-            out_record(Topic::Commands, command.key(), codecs.commands.encode(&command))
-        });
-        state.into_iter().chain(command)
     }
 }
 
 type Counted = ((WindowKey, Tally), u64, isize);
 
-/// `EmitWindows`: its first output is to be published, its second drives alerts.
+/// What `EmitWindows` gives.
+struct Emitted<'scope> {
+    /// To be published.
+    records: StreamVec<'scope, u64, OutRecord>,
+    /// What drives alerts.
+    minutes: StreamVec<'scope, u64, MinuteMetrics>,
+    /// What drift is measured from.
+    days: StreamVec<'scope, u64, Day>,
+}
+
+/// `EmitWindows`.
 fn emit<'scope>(
     counted: StreamVec<'scope, u64, Counted>,
     clock: Clock,
     codecs: Arc<Codecs>,
     retired: Retired,
-) -> (StreamVec<'scope, u64, OutRecord>, StreamVec<'scope, u64, MinuteMetrics>) {
+) -> Emitted<'scope> {
     let mut builder = OperatorBuilder::new("EmitWindows".to_owned(), counted.scope());
     let mut counted = builder.new_input(counted, Pipeline);
     let (records, record_stream) = builder.new_output();
     let (minutes, minute_stream) = builder.new_output();
+    let (days, day_stream) = builder.new_output();
     let mut records = OutputBuilder::<_, CapacityContainerBuilder<Vec<OutRecord>>>::from(records);
     let mut minutes = OutputBuilder::<_, CapacityContainerBuilder<Vec<MinuteMetrics>>>::from(minutes);
+    let mut days = OutputBuilder::<_, CapacityContainerBuilder<Vec<Day>>>::from(days);
     builder.build(move |capabilities| {
         let mut capabilities = capabilities.into_iter();
         // Windows become final as time passes, whether data comes or not: these follow the frontier.
-        let mut holds = capabilities.next().zip(capabilities.next());
+        let mut holds = capabilities.next().zip(capabilities.next()).zip(capabilities.next());
         let mut windows = Windows::new(clock.horizon_ms);
         let mut stash: BTreeMap<u64, Vec<Counted>> = BTreeMap::new();
         move |frontiers| {
@@ -377,7 +344,7 @@ fn emit<'scope>(
                     stash.entry(update.1).or_default().push(update);
                 }
             });
-            let Some((record_cap, minute_cap)) = holds.as_mut() else { return };
+            let Some(((record_cap, minute_cap), day_cap)) = holds.as_mut() else { return };
             let frontier = frontiers[0].frontier().first().copied();
             while let Some(first) = stash.first_entry() {
                 if frontier.is_some_and(|f| f <= *first.key()) {
@@ -394,6 +361,9 @@ fn emit<'scope>(
                 let mut session = records.session(record_cap);
                 let mut minutes = minutes.activate();
                 let mut minute_session = minutes.session(minute_cap);
+                let mut days = days.activate();
+                let mut day_session = days.session(day_cap);
+                day_session.give_iterator(windows.changed_days());
                 for window in windows.changed(now) {
                     minute_session.give_iterator(MinuteMetrics::of(&window).into_iter());
                     session.give_iterator(
@@ -407,6 +377,7 @@ fn emit<'scope>(
                             out_record(Topic::Windows, window.key(), codecs.windows.encode(&window))
                                 .into_iter(),
                         );
+                        day_session.give_iterator(Day::of(&key, &tally, true).into_iter());
                         retired.borrow_mut().push((key, tally));
                     }
                 }
@@ -415,12 +386,13 @@ fn emit<'scope>(
                 Some(frontier) => {
                     record_cap.downgrade(&frontier);
                     minute_cap.downgrade(&frontier);
+                    day_cap.downgrade(&frontier);
                 }
                 None => holds = None,
             }
         }
     });
-    (record_stream, minute_stream)
+    Emitted { records: record_stream, minutes: minute_stream, days: day_stream }
 }
 
 /// A record to publish; one that can't be encoded would be a bug, and must not stop the stream.

@@ -1,7 +1,7 @@
 //! From a ticket's analysis to a write-back: tags, note and priority. Pure.
 
 use deskstream_runtime::config::{PriorityPolicy, WriteBackConfig};
-use deskstream_schemas::{Command, EnrichedTicket, Label, Origin, Platform, Priority};
+use deskstream_schemas::{Command, EnrichedTicket, Label, Origin, Platform, Priority, Tier};
 use serde_json::json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -118,11 +118,14 @@ fn note(ticket: &EnrichedTicket, command_id: &str) -> String {
     let analysis = &ticket.analysis;
     let label =
         |l: &Label| json!({ "value": l.value, "confidence": round(l.confidence), "sure": !l.abstained });
+    // They are the local model's: whoever judged otherwise had others.
+    let reasons = if analysis.tier == Tier::Local { ticket.urgency_reasons.as_slice() } else { &[] };
     json!({
         "deskstream": {
             "command_id": command_id,
             "root_cause": label(&analysis.root_cause),
             "urgency": label(&analysis.urgency),
+            "urgency_reasons": reasons,
             "sentiment": label(&analysis.sentiment),
             "sentiment_score": round(analysis.sentiment_score),
             "industry": label(&analysis.industry),

@@ -1,5 +1,6 @@
 //! From windows' counts to records of the windows topic: live while they can change, then once final.
 
+use super::drift::Day;
 use super::tally::{Dimension, Sketch, Tally, WindowKey};
 use crate::metrics;
 use deskstream_schemas::{Text, Window};
@@ -39,6 +40,11 @@ impl Windows {
             self.live.insert(key.clone(), Live { tally: Tally::default(), version: self.live[&key].version });
             self.touched.insert(key);
         }
+    }
+
+    /// The days among the windows that changed since the last call of [`Windows::changed`], which is to follow.
+    pub fn changed_days(&self) -> impl Iterator<Item = Day> {
+        self.touched.iter().filter_map(|key| Day::of(key, &self.live.get(key)?.tally, false))
     }
 
     /// The windows that changed since the last call.
@@ -117,6 +123,7 @@ pub fn window(key: &WindowKey, tally: &Tally, version: i64, is_final: bool) -> W
             | Dimension::Errors
             | Dimension::LatencySumMs
             | Dimension::Tickets
+            | Dimension::Confidence(..)
             | Dimension::OpinionTokensIn
             | Dimension::OpinionTokensOut
             | Dimension::OpinionCostMicrousd => continue,

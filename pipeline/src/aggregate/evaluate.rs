@@ -1,7 +1,7 @@
 //! Drives the alert rules: minutes and gauges in, transitions out, evaluated as the frontier advances.
 
 use super::dataflow::{Codecs, out_record};
-use super::facts::ApiUse;
+use super::facts::Reading;
 use crate::alerts::{Evaluator, Metric, MinuteMetrics};
 use crate::enrich::OutRecord;
 use crate::metrics;
@@ -29,10 +29,15 @@ pub fn route(tenant: &str) -> u64 {
     xxh3_64(tenant.as_bytes())
 }
 
+/// The same, among so many.
+pub fn worker_of(tenant: &str, peers: usize) -> usize {
+    usize::try_from(route(tenant) % peers as u64).unwrap_or(0)
+}
+
 /// `EvaluateAlerts`.
 pub fn evaluate<'scope>(
     minutes: StreamVec<'scope, u64, MinuteMetrics>,
-    api_use: StreamVec<'scope, u64, ApiUse>,
+    readings: StreamVec<'scope, u64, Reading>,
     mut evaluator: Evaluator,
     gauges: Gauges,
     epochs: Epochs,
@@ -42,25 +47,25 @@ pub fn evaluate<'scope>(
     let (index, peers) = (scope.index() as u64, scope.peers() as u64);
     let watches_queue = route(EVERY_TENANT) % peers == index;
     minutes.binary_frontier::<_, CapacityContainerBuilder<Vec<OutRecord>>, _, _, _, _>(
-        api_use,
+        readings,
         Exchange::new(|m: &MinuteMetrics| route(&m.tenant)),
-        Exchange::new(|u: &ApiUse| route(&u.tenant)),
+        Exchange::new(|r: &Reading| route(&r.tenant)),
         "EvaluateAlerts",
         move |capability, _info| {
             let mut hold = Some(capability);
             let mut ticked_at = 0;
-            move |(minutes, minute_frontier), (api_use, api_frontier), output| {
+            move |(minutes, minute_frontier), (readings, reading_frontier), output| {
                 minutes.for_each(|_, minutes| {
                     minutes.drain(..).for_each(|minute| evaluator.observe_window(&minute));
                 });
-                api_use.for_each(|_, uses| {
-                    for use_ in uses.drain(..) {
-                        evaluator.observe_gauge(&use_.tenant, Metric::ApiUsage, use_.share, use_.at);
+                readings.for_each(|_, some| {
+                    for reading in some.drain(..) {
+                        evaluator.observe_gauge(&reading.tenant, reading.metric, reading.value, reading.at);
                     }
                 });
                 let Some(capability) = hold.as_mut() else { return };
                 let first = |f: &timely::progress::frontier::MutableAntichain<u64>| f.frontier().first().copied();
-                let frontier = match (first(minute_frontier), first(api_frontier)) {
+                let frontier = match (first(minute_frontier), first(reading_frontier)) {
                     (Some(a), Some(b)) => a.min(b),
                     // A source has ended: the process is shutting down, and silence is not a resolution.
                     _ => {

@@ -1,15 +1,16 @@
 //! The latest state of each ticket, and what its changes add to windows.
 
+use super::contribution::{Contribution, Labels, count_event, intern};
 use super::decide::Decision;
-use super::facts::{Fact, Failure, Second};
+use super::facts::{Fact, Failure, Position, Second};
 use super::opinions::{Opinions, Taken};
-use super::tally::{Dimension, Sketch, Tally, WINDOW_SIZES_S, WindowKey};
+use super::reviewed::Reviews;
+use super::samples::{DAY_S, Samples};
+use super::tally::{Dimension, Tally, WINDOW_SIZES_S, WindowKey};
 use crate::metrics;
 use crate::opinions::Policies;
 use deskstream_runtime::config::WriteBackConfig;
-use deskstream_schemas::{
-    Analysis, Command, EVERY_TENANT, EnrichedTicket, Opinion, Origin, TicketState, Tier,
-};
+use deskstream_schemas::{Command, EVERY_TENANT, EnrichedTicket, Opinion, Origin, Review, TicketState};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,58 +20,43 @@ const REMEMBERED_EVENTS: usize = 8;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// A ticket's part in the windows' counts by label.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Contribution {
-    created_at: i64,
-    urgency: Arc<str>,
-    sentiment: Arc<str>,
-    root_cause: Arc<str>,
-    industry: Arc<str>,
-    language: Arc<str>,
-    tier: Arc<str>,
-}
-
-impl Contribution {
-    fn add_to(&self, tally: &mut Tally, count: i64) {
-        tally.add(Dimension::Tickets, count);
-        tally.add(Dimension::Urgency(Arc::clone(&self.urgency)), count);
-        tally.add(Dimension::Sentiment(Arc::clone(&self.sentiment)), count);
-        tally.add(Dimension::RootCause(Arc::clone(&self.root_cause)), count);
-        tally.add(Dimension::Industry(Arc::clone(&self.industry)), count);
-        tally.add(Dimension::Language(Arc::clone(&self.language)), count);
-        tally.add(Dimension::Tier(Arc::clone(&self.tier)), count);
-    }
-}
-
 #[derive(Debug)]
-struct Entry {
-    version: i64,
-    text_hash: i64,
-    tenant: Arc<str>,
-    contribution: Contribution,
-    recent: SmallVec<[i64; 2]>,
-    decision: u64,
-    seen_at: i64,
+pub(super) struct Entry {
+    pub(super) version: i64,
+    pub(super) text_hash: i64,
+    /// The first version of those without a break that have this text.
+    pub(super) text_since: i64,
+    /// Where its latest event lies in `enriched`.
+    pub(super) position: Position,
+    pub(super) tenant: Arc<str>,
+    pub(super) contribution: Contribution,
+    pub(super) recent: SmallVec<[i64; 2]>,
+    pub(super) decision: u64,
+    pub(super) seen_at: i64,
 }
 
 /// What follows from an event beyond the windows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Effects {
     /// The ticket's new latest state, if the event brought one.
     pub state: Option<TicketState>,
     /// A write-back, if the decision on the ticket is new.
     pub command: Option<Command>,
+    /// The new state of the ticket's review, if there is one.
+    pub review: Option<Review>,
+    /// The event that must be read back for the rest.
+    pub read_back: Option<Position>,
 }
 
 /// The tickets of one worker.
 pub struct Tickets {
-    config: WriteBackConfig,
+    pub(super) config: WriteBackConfig,
     horizon_ms: i64,
-    entries: HashMap<u128, Entry, ahash::RandomState>,
-    labels: HashMap<Box<str>, Arc<str>, ahash::RandomState>,
+    pub(super) entries: HashMap<u128, Entry, ahash::RandomState>,
+    pub(super) labels: Labels,
     policies: Policies,
-    opinions: Opinions,
+    pub(super) opinions: Opinions,
+    pub(super) reviews: Reviews,
 }
 
 /// Contributions gathered in an epoch, by tenant and minute. Adding them up before they enter the collection
@@ -78,10 +64,12 @@ pub struct Tickets {
 #[derive(Debug, Default)]
 pub struct Gathered {
     minutes: HashMap<(Arc<str>, i64), Tally, ahash::RandomState>,
+    /// Changes of what quality is counted from.
+    pub(super) samples: Samples,
 }
 
 impl Gathered {
-    fn minute(&mut self, tenant: &Arc<str>, at_ms: i64) -> &mut Tally {
+    pub(super) fn minute(&mut self, tenant: &Arc<str>, at_ms: i64) -> &mut Tally {
         let minute = at_ms.div_euclid(60_000) * 60_000;
         self.minutes.entry((Arc::clone(tenant), minute)).or_default()
     }
@@ -99,8 +87,11 @@ impl Gathered {
         use differential_dataflow::difference::Semigroup;
         let everyone: Arc<str> = EVERY_TENANT.into();
         let mut windows: BTreeMap<WindowKey, Tally> = BTreeMap::new();
-        for ((tenant, minute), tally) in self.minutes {
+        for ((tenant, minute), whole) in self.minutes {
+            // Confidences are compared by day; there are many minutes, and each would hold them.
+            let short = whole.without(|dimension| matches!(dimension, Dimension::Confidence(..)));
             for size in WINDOW_SIZES_S {
+                let tally = if size == DAY_S { &whole } else { &short };
                 let key = WindowKey::containing(Arc::clone(&tenant), size, minute);
                 if key.end_ms() + horizon_ms <= now {
                     metrics::TOO_LATE.inc();
@@ -108,9 +99,9 @@ impl Gathered {
                 }
                 if &*tenant != EVERY_TENANT {
                     let all = WindowKey { tenant: Arc::clone(&everyone), ..key.clone() };
-                    windows.entry(all).or_default().plus_equals(&tally);
+                    windows.entry(all).or_default().plus_equals(tally);
                 }
-                windows.entry(key).or_default().plus_equals(&tally);
+                windows.entry(key).or_default().plus_equals(tally);
             }
         }
         windows
@@ -118,8 +109,8 @@ impl Gathered {
 }
 
 impl Tickets {
-    /// No tickets yet.
-    pub fn new(config: WriteBackConfig, policies: Policies, horizon_ms: i64) -> Self {
+    /// No tickets yet, but for their reviews.
+    pub fn new(config: WriteBackConfig, policies: Policies, horizon_ms: i64, reviews: Reviews) -> Self {
         Self {
             config,
             horizon_ms,
@@ -127,13 +118,21 @@ impl Tickets {
             labels: HashMap::default(),
             policies,
             opinions: Opinions::default(),
+            reviews,
         }
     }
 
     /// Takes an event in: adds what it changes to `gathered`, returns what else follows.
     pub fn apply(&mut self, fact: Fact, now: i64, gathered: &mut Gathered) -> Effects {
-        let mut none = Effects { state: None, command: None };
-        let Fact { ticket_hash, event_hash, text_hash, replayed, mut ticket } = fact;
+        let mut none = Effects::default();
+        let mut news = false;
+        if let Some(held) = self.reviews.get_mut(fact.ticket_hash)
+            && held.bind(&fact, &mut gathered.samples)
+        {
+            none.review = Some(held.published(now));
+            news = true;
+        }
+        let Fact { ticket_hash, event_hash, text_hash, position, replayed, mut ticket } = fact;
         let known = self.entries.get(&ticket_hash);
         if known.is_some_and(|entry| entry.recent.contains(&event_hash)) {
             metrics::DUPLICATES.inc();
@@ -156,18 +155,22 @@ impl Tickets {
             return none;
         }
 
-        let mut news = false;
         match self.opinions.judgement(ticket_hash, text_hash) {
             Some((judged, unpublished)) => {
                 ticket.analysis = judged.clone();
-                news = unpublished;
+                news |= unpublished;
             }
             None if self.policies.asks(&ticket).is_some() => {
                 self.opinions.wait(ticket_hash, text_hash, &ticket, now);
             }
             None => self.opinions.no_longer(ticket_hash),
         }
-        let contribution = contribution(&mut self.labels, ticket.created_at, &ticket.analysis);
+        let mut contribution = Contribution::of(&mut self.labels, ticket.created_at, &ticket.analysis);
+        if let Some(held) = self.reviews.get_mut(ticket_hash) {
+            held.judge(text_hash, &mut ticket.analysis);
+            let corrected = held.correct(text_hash, &contribution, &mut self.labels);
+            held.model = Some(std::mem::replace(&mut contribution, corrected));
+        }
         let entry = self.entries.get_mut(&ticket_hash);
         let changed = entry.as_ref().is_none_or(|entry| entry.contribution != contribution);
         if changed {
@@ -184,7 +187,11 @@ impl Tickets {
             Some(entry) => {
                 remember(&mut entry.recent, event_hash);
                 entry.version = ticket.version;
-                entry.text_hash = text_hash;
+                if entry.text_hash != text_hash {
+                    entry.text_hash = text_hash;
+                    entry.text_since = ticket.version;
+                }
+                entry.position = position;
                 entry.contribution = contribution;
                 entry.decision = decision_hash;
                 entry.seen_at = now;
@@ -195,8 +202,17 @@ impl Tickets {
                 let remembered = recent.to_vec();
                 let version = ticket.version;
                 let decision = decision_hash;
-                let entry =
-                    Entry { version, text_hash, tenant, contribution, recent, decision, seen_at: now };
+                let entry = Entry {
+                    version,
+                    text_hash,
+                    text_since: version,
+                    position,
+                    tenant,
+                    contribution,
+                    recent,
+                    decision,
+                    seen_at: now,
+                };
                 self.entries.insert(ticket_hash, entry);
                 (remembered, version)
             }
@@ -215,7 +231,7 @@ impl Tickets {
     /// Takes a second opinion in: moves the ticket's part in windows from the local judgement to this one, and counts
     /// what it cost.
     pub fn apply_opinion(&mut self, second: Second, now: i64, gathered: &mut Gathered) -> Effects {
-        let mut effects = Effects { state: None, command: None };
+        let mut effects = Effects::default();
         let (ticket_hash, text_hash, replayed) =
             (second.ticket_hash, second.opinion.text_hash, second.replayed);
         let known = self.entries.get(&ticket_hash);
@@ -227,14 +243,25 @@ impl Tickets {
             return effects;
         };
         costs.add_to(gathered.minute(&tenant, costs.at), &mut self.labels);
-        let (Some(analysis), Some(entry)) = (analysis, self.entries.get_mut(&ticket_hash)) else {
-            return effects;
-        };
+        let Some(mut analysis) = analysis else { return effects };
+        let mut held = self.reviews.get_mut(ticket_hash);
+        if let Some(held) = held.as_mut().filter(|held| held.review.text_hash == Some(text_hash))
+            && held.predict(&analysis, &mut gathered.samples)
+        {
+            effects.review = Some(held.published(now));
+        }
+        let Some(entry) = self.entries.get_mut(&ticket_hash) else { return effects };
         if entry.text_hash != text_hash {
             // The ticket's text has changed since it was asked.
             return effects;
         }
-        let contribution = contribution(&mut self.labels, entry.contribution.created_at, &analysis);
+        let created_at = entry.contribution.created_at;
+        let mut contribution = Contribution::of(&mut self.labels, created_at, &analysis);
+        if let Some(held) = held {
+            held.judge(text_hash, &mut analysis);
+            let corrected = held.correct(text_hash, &contribution, &mut self.labels);
+            held.model = Some(std::mem::replace(&mut contribution, corrected));
+        }
         if contribution != entry.contribution {
             let minute = gathered.minute(&tenant, contribution.created_at);
             entry.contribution.add_to(minute, -1);
@@ -292,43 +319,12 @@ impl Costs {
         }
     }
 
-    fn add_to(&self, tally: &mut Tally, labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>) {
+    fn add_to(&self, tally: &mut Tally, labels: &mut Labels) {
         tally.add(Dimension::Opinion(intern(labels, self.ending)), 1);
         tally.add(Dimension::OpinionTokensIn, self.tokens_in);
         tally.add(Dimension::OpinionTokensOut, self.tokens_out);
         tally.add(Dimension::OpinionCostMicrousd, self.microusd);
     }
-}
-
-fn contribution(
-    labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>,
-    created_at: i64,
-    analysis: &Analysis,
-) -> Contribution {
-    let mut label = |text: &str| intern(labels, text);
-    Contribution {
-        created_at,
-        urgency: label(&analysis.urgency.value),
-        sentiment: label(&analysis.sentiment.value),
-        root_cause: label(&analysis.root_cause.value),
-        industry: label(&analysis.industry.value),
-        language: label(&analysis.language),
-        tier: label(match analysis.tier {
-            Tier::Local => "local",
-            Tier::Encoder => "encoder",
-            Tier::Llm => "llm",
-            Tier::Human => "human",
-        }),
-    }
-}
-
-fn intern(labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>, text: &str) -> Arc<str> {
-    if let Some(label) = labels.get(text) {
-        return Arc::clone(label);
-    }
-    let label: Arc<str> = text.into();
-    labels.insert(text.into(), Arc::clone(&label));
-    label
 }
 
 fn remember(recent: &mut SmallVec<[i64; 2]>, event: i64) {
@@ -338,21 +334,7 @@ fn remember(recent: &mut SmallVec<[i64; 2]>, event: i64) {
     recent.push(event);
 }
 
-fn count_event(
-    ticket: &EnrichedTicket,
-    tally: &mut Tally,
-    labels: &mut HashMap<Box<str>, Arc<str>, ahash::RandomState>,
-) {
-    let latency = (ticket.enriched_at - ticket.received_at).max(0);
-    tally.add(Dimension::Events, 1);
-    tally.add(Dimension::LatencySumMs, latency);
-    tally.add(Dimension::Latency(Sketch::bucket(latency)), 1);
-    for (kind, count) in &ticket.redactions {
-        tally.add(Dimension::Redaction(intern(labels, kind)), i64::from(*count));
-    }
-}
-
-fn state(ticket: EnrichedTicket, version: i64, recent_events: Vec<i64>) -> TicketState {
+pub(super) fn state(ticket: EnrichedTicket, version: i64, recent_events: Vec<i64>) -> TicketState {
     TicketState {
         tenant: ticket.tenant,
         platform: ticket.platform,

@@ -1,6 +1,7 @@
 //! One change of a ticket is one event, whichever ways it comes by.
 
-use super::super::facts::Fact;
+use super::super::facts::{Fact, Position};
+use super::super::reviewed::Reviews;
 use super::super::tally::{Dimension, WindowKey};
 use super::*;
 use crate::opinions::tests::policies;
@@ -56,15 +57,18 @@ fn ticket(event_id: &str, origin: Origin, version: i64) -> EnrichedTicket {
             cost_microusd: 0,
         },
         notes: Vec::new(),
+        shadow: None,
+        urgency_reasons: Vec::new(),
     }
 }
 
 /// Events and tickets that the day counts after these.
 fn counted(events: &[(&str, Origin, i64)]) -> (i64, i64) {
-    let mut tickets = Tickets::new(write_back(), policies(Ask::Never), DAY_MS);
+    let mut tickets = Tickets::new(write_back(), policies(Ask::Never), DAY_MS, Reviews::default());
     let mut gathered = Gathered::default();
+    let position = Position { partition: 0, offset: 0 };
     for (event_id, origin, version) in events {
-        tickets.apply(Fact::new(ticket(event_id, *origin, *version), false), NOW, &mut gathered);
+        tickets.apply(Fact::new(ticket(event_id, *origin, *version), position, false), NOW, &mut gathered);
     }
     let windows = gathered.into_windows(NOW, DAY_MS);
     let day = &windows[&WindowKey::containing("acme".into(), 86_400, NOW)];

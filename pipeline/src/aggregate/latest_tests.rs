@@ -1,7 +1,8 @@
 //! Second opinions supersede by retraction, whatever the order in which topics are read.
 
-use super::facts::{Fact, Second};
+use super::facts::{Fact, Position, Second};
 use super::latest::{Gathered, Tickets};
+use super::reviewed::Reviews;
 use super::tally::{Dimension, Tally};
 use crate::opinions::tests::{policies, ticket};
 use crate::opinions::text_hash;
@@ -10,9 +11,14 @@ use deskstream_schemas::{Command, EnrichedTicket, Label, Opinion, OpinionResult,
 use differential_dataflow::difference::Semigroup;
 use proptest::prelude::*;
 
-const NOW: i64 = 1_000_100;
+pub(super) const NOW: i64 = 1_000_100;
 
-fn tickets(ask: Ask) -> Tickets {
+/// Where an event of a test lies.
+pub(super) fn at(ticket: &EnrichedTicket) -> Position {
+    Position { partition: 0, offset: ticket.version }
+}
+
+pub(super) fn tickets(ask: Ask, reviews: Reviews) -> Tickets {
     let config = WriteBackConfig {
         enabled: true,
         dry_run: false,
@@ -24,10 +30,10 @@ fn tickets(ask: Ask) -> Tickets {
         draft: DraftPolicy::Never,
         custom_fields: true,
     };
-    Tickets::new(config, policies(ask), 86_400_000)
+    Tickets::new(config, policies(ask), 86_400_000, reviews)
 }
 
-fn opinion(ticket: &EnrichedTicket, id: &str, cause: &'static str) -> Opinion {
+pub(super) fn opinion(ticket: &EnrichedTicket, id: &str, cause: &'static str) -> Opinion {
     let mut analysis = ticket.analysis.clone();
     analysis.root_cause = Label { value: cause.into(), confidence: 0.9, abstained: false };
     analysis.tier = Tier::Llm;
@@ -69,7 +75,7 @@ struct Seen {
 impl Seen {
     fn fact(&mut self, tickets: &mut Tickets, ticket: &EnrichedTicket, replayed: bool) {
         let mut gathered = Gathered::default();
-        let effects = tickets.apply(Fact::new(ticket.clone(), replayed), NOW, &mut gathered);
+        let effects = tickets.apply(Fact::new(ticket.clone(), at(ticket), replayed), NOW, &mut gathered);
         self.note(effects.state, effects.command, gathered);
     }
 
@@ -100,7 +106,7 @@ impl Seen {
 
 #[test]
 fn an_opinion_moves_its_ticket_to_the_better_label_and_tells_the_helpdesk() {
-    let (mut tickets, mut seen) = (tickets(Ask::Always), Seen::default());
+    let (mut tickets, mut seen) = (tickets(Ask::Always, Reviews::default()), Seen::default());
     let first = ticket(1, 1, 0.9, "I was charged twice");
     seen.fact(&mut tickets, &first, false);
     assert_eq!(tickets.waiting(), 1);
@@ -123,7 +129,7 @@ fn an_opinion_moves_its_ticket_to_the_better_label_and_tells_the_helpdesk() {
 
 #[test]
 fn a_later_state_with_the_same_text_keeps_the_opinion_and_another_text_loses_it() {
-    let (mut tickets, mut seen) = (tickets(Ask::Always), Seen::default());
+    let (mut tickets, mut seen) = (tickets(Ask::Always, Reviews::default()), Seen::default());
     let first = ticket(1, 1, 0.9, "I was charged twice");
     seen.fact(&mut tickets, &first, false);
     seen.opinion(&mut tickets, &opinion(&first, "o1", "refund"), false);
@@ -144,7 +150,7 @@ fn a_later_state_with_the_same_text_keeps_the_opinion_and_another_text_loses_it(
 
 #[test]
 fn what_nobody_answered_leaves_the_local_judgement() {
-    let (mut tickets, mut seen) = (tickets(Ask::Always), Seen::default());
+    let (mut tickets, mut seen) = (tickets(Ask::Always, Reviews::default()), Seen::default());
     let first = ticket(1, 1, 0.9, "I was charged twice");
     seen.fact(&mut tickets, &first, false);
     let skipped = Opinion {
@@ -165,7 +171,7 @@ fn after_a_restart_what_was_published_is_not_published_again_and_the_rest_is() {
     let first = ticket(1, 1, 0.9, "I was charged twice");
     for committed in [true, false] {
         for ahead in [true, false] {
-            let (mut tickets, mut seen) = (tickets(Ask::Always), Seen::default());
+            let (mut tickets, mut seen) = (tickets(Ask::Always, Reviews::default()), Seen::default());
             if ahead {
                 seen.opinion(&mut tickets, &opinion(&first, "o1", "refund"), committed);
             }
@@ -195,7 +201,7 @@ proptest! {
             opinion(fact, &format!("o{i}"), causes[i % 3])
         }).collect();
         let run = |order: &[usize]| {
-            let (mut tickets, mut seen) = (tickets(Ask::Always), Seen::default());
+            let (mut tickets, mut seen) = (tickets(Ask::Always, Reviews::default()), Seen::default());
             let mut next = [0; 2];
             for at in order {
                 let side = at % 2;

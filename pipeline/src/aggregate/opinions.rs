@@ -112,6 +112,12 @@ impl Opinions {
         Some((&judgement.analysis, news))
     }
 
+    /// The judgement on a text.
+    pub(super) fn said(&self, ticket_hash: u128, text_hash: i64) -> Option<&Analysis> {
+        let judgements = &self.tickets.get(&ticket_hash)?.judgements;
+        judgements.iter().find(|judgement| judgement.text_hash == text_hash).map(|held| &held.analysis)
+    }
+
     /// Keeps the ticket until its opinion comes, in the place of an earlier state of it.
     pub(super) fn wait(&mut self, ticket_hash: u128, text_hash: i64, ticket: &EnrichedTicket, now: i64) {
         let full = self.waiting >= MOST_WAITING;

@@ -14,7 +14,7 @@ use timely::dataflow::operators::probe::Handle;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Brokers' clocks and ours may differ by this much.
-const SKEW_MS: i64 = 600_000;
+pub(super) const SKEW_MS: i64 = 600_000;
 
 const DAY_MS: i64 = 86_400_000;
 

@@ -1,9 +1,7 @@
 //! What events and tickets add to windows, as elements of an Abelian group.
 
-use differential_dataflow::difference::{Abelian, IsZero, Monoid, Semigroup};
+use super::counts::Counts;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// Lengths of the tumbling windows in seconds; each is a multiple of the first.
@@ -33,6 +31,34 @@ impl WindowKey {
     }
 }
 
+/// One of the judgements of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Head {
+    /// Why the requester wrote.
+    RootCause,
+    /// How soon it matters.
+    Urgency,
+    /// How the requester feels.
+    Sentiment,
+    /// The language of the text.
+    Language,
+}
+
+impl Head {
+    /// Every head.
+    pub const ALL: [Self; 4] = [Self::RootCause, Self::Urgency, Self::Sentiment, Self::Language];
+
+    /// As records and metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RootCause => "root_cause",
+            Self::Urgency => "urgency",
+            Self::Sentiment => "sentiment",
+            Self::Language => "language",
+        }
+    }
+}
+
 /// One thing that is counted in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "see the fields of windows.avsc")]
@@ -51,71 +77,16 @@ pub enum Dimension {
     Industry(Arc<str>),
     Language(Arc<str>),
     Tier(Arc<str>),
+    /// Tickets whose confidence of that head lies in that tenth.
+    Confidence(Head, u8),
     Opinion(Arc<str>),
     OpinionTokensIn,
     OpinionTokensOut,
     OpinionCostMicrousd,
 }
 
-/// Counts by dimension; one that is zero is absent, so that equal sums are equal values.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Tally(BTreeMap<Dimension, i64>);
-
-impl Tally {
-    /// Adds to one dimension.
-    pub fn add(&mut self, dimension: Dimension, count: i64) {
-        if count == 0 {
-            return;
-        }
-        match self.0.entry(dimension) {
-            Entry::Vacant(entry) => {
-                entry.insert(count);
-            }
-            Entry::Occupied(mut entry) => {
-                *entry.get_mut() += count;
-                if *entry.get() == 0 {
-                    entry.remove();
-                }
-            }
-        }
-    }
-
-    /// The count of one dimension.
-    pub fn get(&self, dimension: &Dimension) -> i64 {
-        self.0.get(dimension).copied().unwrap_or(0)
-    }
-
-    /// Every dimension that is not zero.
-    pub fn iter(&self) -> impl Iterator<Item = (&Dimension, i64)> {
-        self.0.iter().map(|(d, n)| (d, *n))
-    }
-}
-
-impl IsZero for Tally {
-    fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Semigroup for Tally {
-    fn plus_equals(&mut self, other: &Self) {
-        for (dimension, count) in &other.0 {
-            self.add(dimension.clone(), *count);
-        }
-    }
-}
-
-impl Monoid for Tally {
-    fn zero() -> Self {
-        Self::default()
-    }
-}
-
-impl Abelian for Tally {
-    fn negate(&mut self) {
-        self.0.values_mut().for_each(|n| *n = -*n);
-    }
-}
+/// What is counted in a window.
+pub type Tally = Counts<Dimension>;
 
 /// The latency sketch: DDSketch (Masson, Rim, Lee, VLDB 2019) with relative accuracy 1 %, over microseconds. Kept
 /// as plain counts by bucket, since those can be subtracted, which a library's sketch can't.
@@ -172,6 +143,7 @@ impl Sketch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use differential_dataflow::difference::{Abelian, Semigroup};
     use proptest::prelude::*;
 
     fn tally(latencies: &[i64]) -> Tally {

@@ -106,7 +106,11 @@ impl Sums {
             Metric::Negative => self.negative as f64,
             Metric::NegativeShare => share(self.negative, self.tickets)?,
             Metric::TicketShare => share(tickets_of_cause, self.tickets)?,
-            Metric::QueueDepth | Metric::ApiUsage => return None,
+            Metric::QueueDepth
+            | Metric::ApiUsage
+            | Metric::LabelDrift
+            | Metric::ConfidenceDrift
+            | Metric::LanguageDrift => return None,
         })
     }
 }

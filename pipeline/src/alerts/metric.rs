@@ -1,5 +1,7 @@
 //! The metrics that rules can speak of.
 
+use serde::{Deserialize, Serialize};
+
 /// Where a metric's value comes from, and so how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -21,7 +23,7 @@ pub enum Unit {
 }
 
 /// A metric that rules can speak of. Window metrics are those of `windows.avsc`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Metric {
     /// Events by event time, failed ones among them.
     Events,
@@ -47,11 +49,17 @@ pub enum Metric {
     QueueDepth,
     /// Used share of the helpdesk's request limit.
     ApiUsage,
+    /// Population stability index of the labels, of the head that has moved furthest.
+    LabelDrift,
+    /// The same of the models' confidences.
+    ConfidenceDrift,
+    /// Population stability index of the languages.
+    LanguageDrift,
 }
 
 impl Metric {
     /// Every metric, in the order in which messages list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Events,
         Self::Errors,
         Self::ErrorRate,
@@ -64,10 +72,14 @@ impl Metric {
         Self::TicketShare,
         Self::QueueDepth,
         Self::ApiUsage,
+        Self::LabelDrift,
+        Self::ConfidenceDrift,
+        Self::LanguageDrift,
     ];
 
     /// The gauges, by their position in [`Metric::gauge_index`].
-    pub const GAUGES: [Self; 2] = [Self::QueueDepth, Self::ApiUsage];
+    pub const GAUGES: [Self; 5] =
+        [Self::QueueDepth, Self::ApiUsage, Self::LabelDrift, Self::ConfidenceDrift, Self::LanguageDrift];
 
     /// The name in expressions.
     pub fn name(self) -> &'static str {
@@ -84,6 +96,9 @@ impl Metric {
             Self::TicketShare => "ticket_share",
             Self::QueueDepth => "queue_depth",
             Self::ApiUsage => "api_usage",
+            Self::LabelDrift => "label_drift",
+            Self::ConfidenceDrift => "confidence_drift",
+            Self::LanguageDrift => "language_drift",
         }
     }
 
@@ -101,7 +116,11 @@ impl Metric {
             | Self::HighUrgencyShare
             | Self::NegativeShare
             | Self::TicketShare => Shape::Share,
-            Self::QueueDepth | Self::ApiUsage => Shape::Gauge,
+            Self::QueueDepth
+            | Self::ApiUsage
+            | Self::LabelDrift
+            | Self::ConfidenceDrift
+            | Self::LanguageDrift => Shape::Gauge,
         }
     }
 

@@ -3,9 +3,10 @@
 use super::redactors::{Redactors, TenantRedactor};
 use super::tally::BatchTally;
 use crate::metrics;
+use crate::models::Models;
 use crate::opinions::Policies;
 use crate::source::RawRecord;
-use deskstream_analyze::{Analysis as LocalAnalysis, Analyzer, Scratch};
+use deskstream_analyze::{Analysis as LocalAnalysis, Scratch};
 use deskstream_redact::{Field, Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
 use deskstream_runtime::seal::{OpenError, Vault, is_reference};
@@ -73,15 +74,14 @@ pub struct Shared {
     policies: Policies,
     vault: Arc<Vault>,
     redactors: Arc<Redactors>,
-    analyzer: Analyzer,
-    model: Text,
+    models: Arc<Models>,
     limits: Limits,
     source: Arc<str>,
 }
 
 impl Shared {
     /// Everything that does not change from event to event.
-    pub fn new(process: &Process, redactors: Arc<Redactors>, analyzer: Analyzer, limits: Limits) -> Self {
+    pub fn new(process: &Process, redactors: Arc<Redactors>, models: Arc<Models>, limits: Limits) -> Self {
         Self {
             events: Decoder::new(Arc::clone(&process.registry)),
             contents: Decoder::new(Arc::clone(&process.registry)),
@@ -90,9 +90,8 @@ impl Shared {
             requests: Encoder::new(&process.ids),
             policies: Policies::new(&process.config),
             vault: Arc::clone(&process.vault),
-            model: Text::Owned(format!("local/{}", analyzer.version())),
             redactors,
-            analyzer,
+            models,
             limits,
             source: process.topics.name(Topic::Events).into(),
         }
@@ -301,9 +300,17 @@ impl Enricher {
             .map(|t| self.redact(&by.redactor, SpanField::Tag, t, &mut spans, &mut redactions))
             .collect();
         let started = Instant::now();
-        let local = shared.analyzer.analyze(&subject, &body, &mut self.scratch);
+        let live = shared.models.live();
+        let mut local = live.analyzer.analyze(&subject, &body, &mut self.scratch);
+        let urgency_reasons = std::mem::take(&mut local.urgency_reasons);
         let latency_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        let (summary, analysis) = convert(local, shared.model.clone(), latency_us);
+        let (summary, analysis) = convert(local, live.name.clone(), latency_us);
+        let shadow = shared.models.candidate().as_ref().map(|candidate| {
+            let started = Instant::now();
+            let said = candidate.analyzer.analyze(&subject, &body, &mut self.scratch);
+            let latency_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+            convert(said, candidate.name.clone(), latency_us).1
+        });
         EnrichedTicket {
             event_id: event.event_id,
             tenant: event.tenant,
@@ -335,6 +342,8 @@ impl Enricher {
             redactor: by.version.clone(),
             analysis,
             notes,
+            shadow,
+            urgency_reasons,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use deskstream_runtime::config::KafkaConfig;
 use deskstream_runtime::kafka;
+use deskstream_schemas::DecodeError;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
@@ -99,11 +100,11 @@ pub fn open(
     Ok(consumer)
 }
 
-/// Reads a topic from its beginning to its present end.
+/// Reads a topic from its beginning to its present end: key and payload of each record, no payload being a tombstone.
 pub fn read_to_end(
     config: &KafkaConfig,
     topic: &str,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(&[u8], Option<&[u8]>),
 ) -> Result<(), AssignError> {
     let consumer: BaseConsumer =
         kafka::consumer(config, "deskstream-read-to-end").create().map_err(error(topic))?;
@@ -123,7 +124,7 @@ pub fn read_to_end(
     while !ends.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                each(message.payload().unwrap_or_default());
+                each(message.key().unwrap_or_default(), message.payload());
                 deadline = Instant::now() + TIMEOUT;
             }
             Some(Err(source)) => return Err(AssignError::Kafka { topic: topic.to_owned(), source }),
@@ -144,6 +145,22 @@ pub fn read_to_end(
         }
     }
     Ok(())
+}
+
+/// Decodes again while the schema is on its way.
+///
+/// # Errors
+/// As the decoder.
+pub fn patiently<T>(mut decode: impl FnMut() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    const TRIES: usize = 1000;
+    for _ in 1..TRIES {
+        match decode() {
+            Err(DecodeError::Pending { .. }) => std::thread::park_timeout(PAUSE),
+            decoded => return decoded,
+        }
+    }
+    decode()
 }
 
 #[cfg(test)]

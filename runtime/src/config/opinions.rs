@@ -242,6 +242,12 @@ pub(super) fn check(config: &super::Config, check: &mut Check) {
         );
     }
     for (name, provider) in &opinions.providers {
+        check.that(
+            name != "encoder",
+            "opinions.providers",
+            "names a provider `encoder`, as records call the local encoder",
+            "call it something else",
+        );
         provider.check(&format!("opinions.providers.{name}"), check);
     }
     policy("opinions.policy", &opinions.policy, config, check);

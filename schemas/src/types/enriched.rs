@@ -118,6 +118,8 @@ pub struct EnrichedTicket {
     pub redactor: Text,
     pub analysis: Analysis,
     pub notes: Vec<Text>,
+    pub shadow: Option<Analysis>,
+    pub urgency_reasons: Vec<String>,
 }
 
 impl EnrichedTicket {

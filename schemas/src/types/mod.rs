@@ -6,6 +6,7 @@ mod enriched;
 mod event;
 mod operations;
 mod opinion;
+mod quality;
 mod window;
 mod write_back;
 
@@ -18,5 +19,6 @@ pub use event::{
 };
 pub use operations::{ControlEntity, DeadLetter, EVERY_TENANT, Stage};
 pub use opinion::{Opinion, OpinionRequest, OpinionResult};
+pub use quality::{ClassQuality, Confusion, Drift, Prediction, Quality, Review, ReviewResult};
 pub use window::Window;
 pub use write_back::{Command, Outcome, OutcomeKind, OutcomeResult};

@@ -6,6 +6,7 @@ use deskstream_analyze::{Analyzer, Scratch};
 use deskstream_connectors::kafka::EventSink;
 use deskstream_pipeline::RawRecord;
 use deskstream_pipeline::enrich::{BatchTally, Enricher, Limits, Redactors, Shared};
+use deskstream_pipeline::models::Models;
 use deskstream_redact::{RedactConfig, Redacted, Redactor};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Decoder, Encoder, EnrichedTicket, TicketContent, TicketEvent};
@@ -64,7 +65,8 @@ pub async fn measure(setup: &Setup) -> anyhow::Result<Value> {
     let limits =
         Limits { max_text_bytes: 262_144, future_ms: 600_000, past_ms: i64::MAX / 4, key_patience_ms: 0 };
     let redactors = Redactors::follow(&process, true)?;
-    let shared = Arc::new(Shared::new(&process, redactors, Analyzer::shipped()?, limits));
+    let models = Arc::new(Models::new(Analyzer::shipped()?));
+    let shared = Arc::new(Shared::new(&process, redactors, models, limits));
     let mut enricher = Enricher::new(shared);
     let records: Vec<RawRecord> = (0..)
         .zip(&framed)

@@ -3,7 +3,7 @@
 use super::{count, counts, month, small, text, texts};
 use crate::clickhouse::names;
 use crate::clickhouse::native::{Millis, Seq};
-use deskstream_schemas::EnrichedTicket;
+use deskstream_schemas::{Analysis, EnrichedTicket, Label};
 
 table! {
     /// A row of `ticket_events`: its columns are documented in sql/0002_ticket_events.sql.
@@ -61,6 +61,23 @@ table! {
     "tokens_out" = count(ticket.analysis.tokens_out),
     "cost_microusd" = count(ticket.analysis.cost_microusd),
     "notes" = texts(&ticket.notes),
+    "urgency_reasons" = texts(&ticket.urgency_reasons),
+    "shadow_model" = ticket.shadow.as_ref().map_or("", |shadow| &*shadow.model),
+    "shadow_root_cause" = shadow(ticket, |shadow| &shadow.root_cause),
+    "shadow_root_cause_confidence" = shadow_confidence(ticket, |shadow| &shadow.root_cause),
+    "shadow_urgency" = shadow(ticket, |shadow| &shadow.urgency),
+    "shadow_urgency_confidence" = shadow_confidence(ticket, |shadow| &shadow.urgency),
+    "shadow_sentiment" = shadow(ticket, |shadow| &shadow.sentiment),
+    "shadow_sentiment_confidence" = shadow_confidence(ticket, |shadow| &shadow.sentiment),
+    "shadow_latency_us" = ticket.shadow.as_ref().map_or(0, |shadow| count(shadow.latency_us)),
     "source_partition" = ticket.source_partition,
     "source_offset" = ticket.source_offset,
+}
+
+fn shadow(ticket: &EnrichedTicket, of: fn(&Analysis) -> &Label) -> &str {
+    ticket.shadow.as_ref().map_or("", |shadow| &*of(shadow).value)
+}
+
+fn shadow_confidence(ticket: &EnrichedTicket, of: fn(&Analysis) -> &Label) -> f32 {
+    ticket.shadow.as_ref().map_or(0.0, |shadow| of(shadow).confidence)
 }

@@ -7,12 +7,21 @@ fn complaint(yaml: &str) -> String {
 const MINIMAL: &str = "rules:\n  - name: errors\n    expr: error_rate[5m] > 5%\n    severity: critical\n";
 
 #[test]
-fn the_shipped_rules_are_the_five_of_the_plan() {
+fn the_shipped_rules_are_those_of_the_plan_and_of_drift() {
     let rules = RuleSet::shipped();
     let names: Vec<_> = rules.rules().iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(
         names,
-        ["error-rate", "high-urgency-tickets", "negative-sentiment", "queue-depth", "api-usage"]
+        [
+            "error-rate",
+            "high-urgency-tickets",
+            "negative-sentiment",
+            "queue-depth",
+            "api-usage",
+            "label-drift",
+            "confidence-drift",
+            "language-drift"
+        ]
     );
     let critical = &rules.rules()[0];
     assert_eq!(critical.severity, Severity::Critical);
