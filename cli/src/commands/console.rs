@@ -37,6 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             println!("{}", token.expose_secret());
         }
     }
+    console.part.ready();
     console.server.ended.await?;
     Ok(())
 }

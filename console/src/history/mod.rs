@@ -7,6 +7,8 @@
 pub mod audit;
 pub mod millis;
 pub mod overview;
+pub mod rising;
+pub mod sli;
 pub mod tickets;
 
 use crate::http::error::ApiError;

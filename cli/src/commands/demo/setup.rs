@@ -90,7 +90,7 @@ impl Setup {
         self.root.join("logs").join(format!("{name}.log"))
     }
 
-    fn secret_path(&self, name: &str) -> PathBuf {
+    pub fn secret_path(&self, name: &str) -> PathBuf {
         self.root.join("secrets").join(name)
     }
 
@@ -163,12 +163,15 @@ impl Setup {
     }
 
     /// What a user sees when all is up.
-    pub fn welcome(&self, samples: &PortFile) -> String {
+    pub fn welcome(&self, samples: &PortFile, first: &[(&str, String)]) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string does not fail.
             let _ = writeln!(text, "  {name:<14}{value}");
         };
+        for (name, value) in first {
+            line(name, value);
+        }
         line("Kafka", &self.kafka);
         line("registry", &self.registry);
         let user = &self.reader.user;
