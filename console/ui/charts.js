@@ -12,15 +12,22 @@ function palette(element) {
     probe.style.color = `var(--${name})`;
     return getComputedStyle(probe).color;
   };
-  const colors = new Proxy({}, { get: (known, name) => (known[name] ??= color(name)) });
-  // Read while the probe is there.
-  const all = Object.fromEntries(
-    ["text-2", "line", "chart-1", "chart-2", "red", "orange", "blue", "plain", "green"].map((name) => [name, colors[name]]));
+  const names = ["text-2", "line", "chart-1", "chart-2", "red", "orange", "blue", "plain", "green"];
+  const all = Object.fromEntries(names.map((name) => [name, color(name)]));
   probe.remove();
   return all;
 }
 
-const faded = (color, alpha) => color.replace(/^rgba?\(([^)]+?)(,\s*[\d.]+)?\)$/, (_, rgb) => `rgba(${rgb.split(",").slice(0, 3)}, ${alpha})`);
+/** `rgb(…)`, as computed styles are written, with another opacity. */
+const faded = (color, alpha) => `rgba(${color.match(/[\d.]+/g).slice(0, 3).join(", ")}, ${alpha})`;
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const ticks = (_, at) => at.map((s, n) => {
+  const date = new Date(s * 1000);
+  const apart = at.length > 1 ? at[1] - at[0] : 0;
+  return apart >= 86_400 || (n > 0 && date.getHours() + date.getMinutes() === 0) ? day.format(date) : clock.format(date);
+});
 
 /** Redraws when the system's or the user's theme changes. */
 export const themeChanged = new EventTarget();
@@ -28,7 +35,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => them
 
 function options(colors, width, series, unit, stacked) {
   const show = unit || ((value) => (value === null || value === undefined ? "–" : count(value)));
-  const grid = { stroke: faded(colors.line, 1), width: 1 };
+  const grid = { stroke: colors.line, width: 1 };
   const font = "11px system-ui, sans-serif";
   const bars = window.uPlot.paths.bars({ size: [0.9, 24] });
   return {
@@ -38,19 +45,24 @@ function options(colors, width, series, unit, stacked) {
     legend: { live: true },
     scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
     axes: [
-      { stroke: colors["text-2"], grid: { show: false }, ticks: { show: false }, font, size: 24 },
-      { stroke: colors["text-2"], grid, ticks: { show: false }, font, size: 52, values: (_, ticks) => ticks.map(show) },
+      { stroke: colors["text-2"], grid: { show: false }, ticks: { show: false }, font, size: 24, values: ticks },
+      { stroke: colors["text-2"], grid, ticks: { show: false }, font, size: 52, values: (_, at) => at.map(show) },
     ],
     series: [
       { label: "Time", value: (_, at) => (at ? time(at * 1000) : "–") },
-      ...series.map(({ title, tone, own }) => ({
-        label: title,
-        stroke: colors[tone],
-        fill: stacked ? colors[tone] : faded(colors[tone], 0.12),
+      ...series.map((line) => ({
+        label: line.title,
+        stroke: colors[line.tone],
+        fill: stacked ? colors[line.tone] : faded(colors[line.tone], 0.12),
         width: stacked ? 0 : 1.75,
         points: { show: false },
         paths: stacked ? bars : undefined,
-        value: (_, value, __, at) => (at === null || at === undefined ? "–" : show(own ? own[at] : value)),
+        // Where nobody points, the latest.
+        value: (plot, value, n, at) => {
+          const { own } = line;
+          const numbers = own || plot.data[n];
+          return show(at === null || at === undefined ? [...numbers].reverse().find((one) => one !== null) : own ? own[at] : value);
+        },
       })),
     ],
   };

@@ -109,7 +109,7 @@ export function Field({ name, title, hint, error, value, onValue, children, type
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
   const props = {
     id, name, value, "aria-describedby": described, "aria-invalid": error ? "true" : undefined,
-    onInput: (event) => onValue(event.currentTarget.value), ...rest,
+    [children ? "onChange" : "onInput"]: (event) => onValue(event.currentTarget.value), ...rest,
   };
   return html`
     <div class="field">

@@ -6,8 +6,9 @@ import { Page, Loaded, Empty, Badge, Time, useLoad, useForm, toast } from "../pa
 import { Icon } from "../icons.js";
 import { time, agent } from "../format.js";
 
-const NAMES = ["actor", "action", "resource", "outcome", "request_id", "from", "to"];
+const NAMES = ["actor_kind", "actor", "action", "resource", "outcome", "request_id", "from", "to"];
 const TEXTS = [["action", "Action", "review.ticket"], ["resource", "Resource", "ticket/zendesk/35"], ["actor", "Actor", "id or process"], ["request_id", "Request", "id"]];
+const KINDS = { user: "People", api_key: "API keys", system: "Deskstream itself" };
 const OUTCOMES = { ok: "green", denied: "orange", error: "red" };
 
 /** A local date and time, as the input gives it, in the form that the API reads. */
@@ -27,6 +28,8 @@ function Filters({ params }) {
     <form class="filters labelled" onSubmit=${onSubmit} role="search" aria-label="Audit trail">
       ${TEXTS.map(([name, title, example]) => html`
         <label key=${name}>${title}<input name=${name} value=${values[name]} placeholder=${example} maxlength="200" spellcheck=${false} onInput=${change(name)} /></label>`)}
+      <label>By<select name="actor_kind" value=${values.actor_kind} onChange=${change("actor_kind")}><option value="">Anybody</option>
+        ${Object.entries(KINDS).map(([one, title]) => html`<option key=${one} value=${one}>${title}</option>`)}</select></label>
       <label>Outcome<select name="outcome" value=${values.outcome} onChange=${change("outcome")}><option value="">Any</option>
         ${Object.keys(OUTCOMES).map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label>
       <label>From<input type="datetime-local" value=${values.from} onInput=${change("from")} /></label>
@@ -41,8 +44,8 @@ function Row({ entry, names, open, toggle }) {
   const who = entry.actor_kind === "user" ? names.get(entry.actor) || entry.actor : entry.actor;
   return html`
     <tr class=${open ? "selected" : ""}>
-      <td class="nowrap muted"><button class="icon-button" aria-expanded=${String(open)} aria-controls=${id} aria-label=${`Details of ${entry.action}`} onClick=${toggle}><${Icon} name=${open ? "down" : "right"} /></button>
-        <${Time} value=${entry.at} /></td>
+      <td class="muted"><span class="when"><button class="icon-button" aria-expanded=${String(open)} aria-controls=${id} aria-label=${`Details of ${entry.action}`} onClick=${toggle}><${Icon} name=${open ? "down" : "right"} /></button>
+        <${Time} value=${entry.at} /></span></td>
       <td><code>${entry.action}</code></td>
       <td class="cut"><span class="one-line" title=${entry.resource}>${entry.resource}</span></td>
       <td><${Badge} tone=${OUTCOMES[entry.outcome]}>${entry.outcome}<//></td>

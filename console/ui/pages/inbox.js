@@ -63,7 +63,7 @@ function Row({ ticket, selected, all, onFocus }) {
       <td class="wide-only"><${Sentiment} value=${ticket.sentiment} /></td>
       <td class="wide-only"><span title=${`${percent(ticket.root_cause_confidence)} sure, by ${ticket.tier}`}><${Badge}>${label(ticket.root_cause)}<//></span></td>
       <td><${Status} value=${ticket.status} /></td>
-      <td class="wide-only muted">${all && html`${ticket.tenant} · `}${platform(ticket.platform)} <span class="nowrap">#${ticket.ticket_id}</span></td>
+      <td class="wide-only muted nowrap">${all && html`${ticket.tenant} · `}${platform(ticket.platform)} #${ticket.ticket_id}</td>
       <td class="muted nowrap"><${Time} value=${ticket.occurred_at} /></td>
     </tr>`;
 }

@@ -63,7 +63,7 @@ function Lists({ lists, set, policy, change, fixed }) {
       ${area("allow", "Always left in the text", "One a line: *@acme.example for every address of a host.")}
       ${area("deny", "Always removed", "One a line, as words of their own, in any letter case.")}
       <label class="field"><span>Countries of phone numbers</span>
-        <input value=${(policy.phone_regions || []).join(", ")} disabled=${fixed} spellcheck=${false}
+        <input value=${(policy.phone_regions || []).join(", ")} placeholder="US, GB, DE, FR, ES, IT, NL, PT, BR" disabled=${fixed} spellcheck=${false}
           onChange=${(event) => change({ phone_regions: event.currentTarget.value.split(/[\s,]+/).filter(Boolean).map((one) => one.toUpperCase()) })} />
         <span class="hint">Whose numbers are known without a country code.</span></label>
       <div class="field"><label class="check"><input type="checkbox" checked=${policy.entities !== false} disabled=${fixed} onChange=${(event) => change({ entities: event.currentTarget.checked })} />Look for names, organisations, places</label>

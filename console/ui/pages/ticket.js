@@ -50,7 +50,7 @@ function Opinions({ rows }) {
 }
 
 /** Who corrected and looked, from the audit trail, for whoever may read that. */
-function History({ resource, reviewed }) {
+function History({ ticket, resource, reviewed }) {
   const trail = useLoad((signal) => get(`/audit?limit=20&action=review.ticket&resource=${encodeURIComponent(resource)}`, signal), [resource, reviewed]);
   return html`
     <${Loaded} of=${trail} lines=${2}>${({ items }) => (items.length === 0 ? html`<p class="muted">No corrections in the audit trail.</p>`
@@ -58,7 +58,8 @@ function History({ resource, reviewed }) {
         <li key=${one.audit_id}><${Badge} tone=${one.outcome === "ok" ? "green" : "red"}>${label(one.outcome)}<//>
           <span class="grow">${one.detail.filter(([name]) => name !== "status").map(([name, value]) => `${label(name)}: ${label(value)}`).join(" · ")}</span>
           <span class="muted nowrap"><${Time} value=${one.at} /></span></li>`)}</ul>`)}<//>
-    <p><${Link} to="/audit" params=${{ resource }}>Everything in the audit trail about this ticket<//></p>`;
+    <p class="links"><${Link} to="/audit" params=${{ resource }}>Who looked and corrected<//>
+      <${Link} to="/audit" params=${{ resource: `${ticket.tenant}/${ticket.platform}/${ticket.ticket_id}` }}>What was written back<//></p>`;
 }
 
 /** The way of an event through the stages. */
@@ -109,7 +110,7 @@ function Shown({ ticket, session, reload }) {
         <div class="stack">
           <${Card} title="Analysis"><${Analysis} event=${newest} review=${ticket.review} /><//>
           ${may("review-tickets") && html`<${Card} title="Correct"><${Correct} ticket=${ticket} onDone=${reload} /><//>`}
-          ${may("read-audit") && html`<${Card} title="Corrections"><${History} resource=${resource} reviewed=${ticket.review?.reviewed_at} /><//>`}
+          ${may("read-audit") && html`<${Card} title="Corrections"><${History} ticket=${ticket} resource=${resource} reviewed=${ticket.review?.reviewed_at} /><//>`}
           <${Card} title="Personal data found"><${Redactions} event=${newest} /><//>
         </div>
       </div>
