@@ -48,6 +48,7 @@ async fn an_operator_finds_reads_corrects_and_proves_in_a_browser() {
     page.correct_it_and_find_that_in_the_audit_trail().await;
     page.change_the_policy_and_meet_another_who_did().await;
     page.users_keys_and_sessions().await;
+    page.look_around().await;
     page.small_screen().await;
     page.sign_out_and_in().await;
 
@@ -127,7 +128,22 @@ impl Pages {
         browser.until(&format!("{events} > {before}")).await;
         browser.until("document.querySelectorAll('.bars li').length > 3").await;
         browser.until("document.querySelector('.alerts .badge')").await;
+    }
+
+    /// When there is something to see.
+    async fn look_around(&self) {
+        let browser = &self.browser;
+        self.open("/overview?minutes=15&tenant=acme").await;
+        browser.until("document.querySelectorAll('.chart canvas').length === 4 && document.querySelector('.live.live')").await;
         browser.inspect("overview").await;
+        self.open("/inbox?tenant=acme&urgency=high").await;
+        browser.until("document.querySelectorAll('.inbox tbody tr').length > 1").await;
+        browser.inspect("inbox").await;
+        browser.click(".row-link").await;
+        browser
+            .until("document.querySelector('.thread .body') && document.querySelector('[name=urgency]')")
+            .await;
+        browser.inspect("ticket").await;
     }
 
     async fn work_in_acme(&self) {
@@ -136,7 +152,6 @@ impl Pages {
         browser.until("new URLSearchParams(location.search).get('tenant') === 'acme'").await;
         browser.click_text("Inbox").await;
         browser.until("document.querySelectorAll('.inbox tbody tr').length > 5").await;
-        browser.inspect("inbox").await;
         // What is looked at is in the address, also for whoever opens it anew.
         browser.choose("[aria-label=Tickets] label:nth-of-type(2) select", "high").await;
         browser.until("location.search.includes('urgency=high') && !document.querySelector('.stale')").await;
@@ -176,7 +191,7 @@ impl Pages {
             browser.value("document.querySelectorAll('main img, main script, main b, main i').length").await;
         assert_eq!((made, browser.value("window.taken").await), (json!(0), Value::Null));
         browser.until("document.querySelector('.card .badge.tone-green')").await;
-        browser.inspect("ticket").await;
+        browser.inspect("hostile-ticket").await;
     }
 
     async fn correct_it_and_find_that_in_the_audit_trail(&self) {

@@ -157,6 +157,12 @@ mod tests {
             page.matches("<script").count(),
             page.matches("<script src=").count() + page.matches("<script type=\"module\" src=").count()
         );
+        let app = Files::get("app.js").unwrap();
+        let app = std::str::from_utf8(&app.data).unwrap();
+        for known in PAGES.iter().map(|page| page.trim_start_matches('/')).filter(|page| !page.is_empty()) {
+            let named = [format!("  {known}: ["), format!("  \"{known}\": ["), format!("\"{known}\"")];
+            assert!(named.iter().any(|name| app.contains(name)), "app.js does not know /{known}");
+        }
         // Asked for at once, not one after the other.
         for name in Files::iter().filter(|name| name.ends_with("js")) {
             assert!(page.contains(&format!("/assets/{{{{version}}}}/{name}\"")), "{name}");

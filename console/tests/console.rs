@@ -9,6 +9,8 @@ mod bad_input;
 mod inbox;
 #[path = "console/isolation.rs"]
 mod isolation;
+#[path = "console/pages.rs"]
+mod pages;
 #[path = "console/roles.rs"]
 mod roles;
 #[path = "console/settings.rs"]

@@ -33,6 +33,12 @@ const ticks = (_, at) => at.map((s, n) => {
 export const themeChanged = new EventTarget();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => themeChanged.dispatchEvent(new Event("change")));
 
+/** A line needs two points: one between gaps is drawn as itself. */
+const alone = (plot, n) => {
+  const values = plot.data[n];
+  return values.flatMap((value, at) => ((value ?? null) !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : []));
+};
+
 function options(colors, width, series, unit, stacked) {
   const show = unit || ((value) => (value === null || value === undefined ? "–" : count(value)));
   const grid = { stroke: colors.line, width: 1 };
@@ -41,6 +47,7 @@ function options(colors, width, series, unit, stacked) {
   return {
     width,
     height: HEIGHT,
+    padding: [8, 8, 0, 0],
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
     scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
@@ -55,7 +62,7 @@ function options(colors, width, series, unit, stacked) {
         stroke: colors[line.tone],
         fill: stacked ? colors[line.tone] : faded(colors[line.tone], 0.12),
         width: stacked ? 0 : 1.75,
-        points: { show: false },
+        points: stacked ? { show: false } : { show: true, size: 5, fill: colors[line.tone], filter: alone },
         paths: stacked ? bars : undefined,
         // Where nobody points, the latest.
         value: (plot, value, n, at) => {

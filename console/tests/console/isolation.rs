@@ -84,6 +84,8 @@ fn path(which: usize, a: &str, b: &str) -> (Method, String) {
         17 => (Method::POST, "/api/v1/auth/tenant".to_owned()),
         18 => (Method::PATCH, format!("/api/v1/users/{a}")),
         19 => (Method::DELETE, format!("/api/v1/me/sessions/{a}")),
+        21 => get("/api/v1/tickets/filters".to_owned()),
+        22 => get("/api/v1/settings/redaction-kinds".to_owned()),
         _ => get("/api/v1/audit?limit=200".to_owned()),
     }
 }
@@ -98,7 +100,7 @@ fn no_sequence_of_calls_by_one_tenant_returns_a_byte_of_another() {
         let own = runtime.block_on(world.api.get(token, "/api/v1/tickets")).text;
         assert!(own.contains(mark));
     }
-    let calls = proptest::collection::vec((0..21usize, 0..ids, 0..ids, 0..2usize), 1..12);
+    let calls = proptest::collection::vec((0..23usize, 0..ids, 0..ids, 0..2usize), 1..12);
     let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
     runner
         .run(&calls, |calls| {

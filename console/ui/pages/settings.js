@@ -44,7 +44,7 @@ function Kinds({ kinds, policy, change, fixed }) {
           <div key=${kind.name} class=${own ? "kind own" : "kind"}>
             <${Kind} kind=${kind.name} />
             <select aria-label=${`What to do with ${kind.name}`} value=${own || ""} disabled=${fixed} onChange=${(event) => set(kind.name, event.currentTarget.value)}>
-              <option value="">Default: ${kind.optional ? "not looked for" : "mask"}</option>
+              <option value="">Default: ${kind.optional ? "off" : "mask"}</option>
               ${kind.policies.map((one) => html`<option key=${one} value=${one}>${MEANING[one]}</option>`)}
             </select>
           </div>`;
