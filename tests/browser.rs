@@ -14,6 +14,7 @@ use chromium::Browser;
 use running::Running;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::process::Command;
 
 const EMAIL: &str = "olga@desk.example";
 const PASSWORD: &str = "correct horse battery staple";
@@ -46,6 +47,7 @@ async fn an_operator_finds_reads_corrects_and_proves_in_a_browser() {
     page.work_in_acme().await;
     page.open_the_strangers_ticket_by_keyboard().await;
     page.correct_it_and_find_that_in_the_audit_trail().await;
+    the_terminal_tells_the_same(&demo);
     page.change_the_policy_and_meet_another_who_did().await;
     page.users_keys_and_sessions().await;
     page.look_around().await;
@@ -77,6 +79,25 @@ async fn write_as_a_stranger(demo: &Running, welcome: &BTreeMap<String, String>)
         .await
         .unwrap();
     assert_eq!(answer.status(), 201);
+}
+
+/// `deskstream trace`, of the stranger's ticket: the first, since the traffic begins later.
+fn the_terminal_tells_the_same(demo: &Running) {
+    let output = Command::new(env!("CARGO_BIN_EXE_deskstream"))
+        .args(["trace", "zendesk/1", "--tenant", "acme", "--text", "--config"])
+        .arg(demo.path("deskstream.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let steps: Vec<_> =
+        said.lines().filter_map(|line| line.split_once("Z  ")?.1.split("  ").next()).collect();
+    let wanted = ["happened", "taken in", "redacted", "judged", "written back", "corrected"];
+    assert!(steps.starts_with(&wanted), "{said}");
+    for part in ["EMAIL 1", "root cause fraud_or_security, urgency critical by ", "</script><b>bold</b>"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert!(!said.contains("evil-corp"), "{said}");
 }
 
 struct Pages {

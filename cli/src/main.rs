@@ -7,7 +7,7 @@ mod options;
 use clap::{Parser, Subcommand};
 use commands::{
     audit, backfill, bench, connect, connectors, console, dead_letters, demo, doctor, erase, eval, import,
-    keys, migrate, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
+    keys, migrate, policy, redact, registry, run, samples, trace, train, validate, webhooks, write_back,
 };
 use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
@@ -59,6 +59,8 @@ enum Command {
     Redact(redact::Args),
     /// Show dead letters, or send them again.
     DeadLetters(dead_letters::Args),
+    /// Show a ticket's way through the stages.
+    Trace(trace::Args),
     /// Train the local models.
     Train(train::Args),
     /// Measure a model on labelled data.
@@ -121,6 +123,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),
             Command::Validate(args) => validate::run(&args).map(done),
+            Command::Trace(args) => trace::run(args).await.map(done),
             Command::Samples(args) => samples::run(args).await.map(done),
             Command::Redact(_) | Command::Train(_) | Command::Eval(_) => unreachable!("handled above"),
         }

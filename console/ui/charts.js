@@ -47,7 +47,7 @@ function options(colors, width, series, unit, stacked) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
     scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
