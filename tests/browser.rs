@@ -319,6 +319,10 @@ impl Pages {
             Value::Null
         );
         browser.inspect("api-keys").await;
+        browser.click_text("API reference").await;
+        browser.until("document.querySelectorAll('.operation').length > 30").await;
+        browser.value("document.querySelectorAll('.operation').forEach((one) => { one.open = true; })").await;
+        browser.inspect("reference").await;
         browser.click(".nav-foot a").await;
         browser.until("document.querySelectorAll('.lines li').length === 2").await;
         browser.inspect("account").await;

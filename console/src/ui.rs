@@ -20,7 +20,7 @@ const PAGE: &str = "index.html";
 const ASSETS: &str = "/assets/";
 
 /// Where pages are; what follows one of them is the page's own business. `ui/app.js` has the same list.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/",
     "/first-operator",
     "/sign-in",
@@ -32,6 +32,7 @@ const PAGES: [&str; 11] = [
     "/users",
     "/api-keys",
     "/sessions",
+    "/reference",
 ];
 
 /// Of release builds; see [`version`].

@@ -14,6 +14,7 @@ import { Settings } from "./pages/settings.js";
 import { Users } from "./pages/users.js";
 import { ApiKeys } from "./pages/api_keys.js";
 import { Sessions } from "./pages/sessions.js";
+import { Reference } from "./pages/reference.js";
 
 /** By first part of the path: page, title, permission. `console/src/ui.rs` has the same list. */
 const PAGES = {
@@ -25,6 +26,7 @@ const PAGES = {
   users: [Users, "Users", "read-users"],
   "api-keys": [ApiKeys, "API keys", "read-users"],
   sessions: [Sessions, "Your account", null],
+  reference: [Reference, "API reference", null],
 };
 
 /** The session is in the tenant that the address names, or the address is made to name it. */

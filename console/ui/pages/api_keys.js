@@ -1,6 +1,7 @@
 import { html, useState } from "../lib.js";
 import { call, get } from "../api.js";
 import { Page, Loaded, Empty, Badge, Time, Field, Dialog, Confirm, Copy, useForm, useLoad, toast } from "../parts.js";
+import { Link } from "../router.js";
 import { Icon } from "../icons.js";
 import { label, time } from "../format.js";
 
@@ -40,7 +41,7 @@ export function ApiKeys({ session }) {
   const aside = may && html`<button class="button primary" onClick=${() => show("new")}><${Icon} name="plus" />New key</button>`;
   const empty = session.tenant === "*" ? "A key is of one tenant: choose one first." : "Scripts and other systems use keys; people sign in.";
   return html`
-    <${Page} title="API keys" lead=${html`For scripts and other systems, as <code>Authorization: Bearer dsk_…</code>`} aside=${aside}>
+    <${Page} title="API keys" lead=${html`For scripts and other systems, as <code>Authorization: Bearer dsk_…</code>. <${Link} to="/reference">API reference<//>`} aside=${aside}>
       <${Loaded} of=${keys} lines=${5}>${(rows) => (rows.length === 0 ? html`<${Empty} title="No keys">${empty}<//>` : html`
         <div class="card table-card"><table class="table" aria-label="API keys">
           <thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col" class="wide-only">Made</th><th scope="col">Ends</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>

@@ -1,25 +1,46 @@
 // Live numbers. They come by server-sent events; range and tenant are in the address.
 import { html, useState, useEffect } from "../lib.js";
-import { follow } from "../api.js";
+import { follow, get } from "../api.js";
 import { adjust, Link } from "../router.js";
-import { Page, Card, Empty, Skeleton, Segments, Badge, Meter, Time, SENTIMENT, URGENCY } from "../parts.js";
+import { Page, Card, Empty, Failure, Skeleton, Segments, Badge, Meter, Time, SENTIMENT, URGENCY } from "../parts.js";
 import { TimeChart, Bars } from "../charts.js";
 import { count, percent, milliseconds, dollars, label, language } from "../format.js";
 
 const RANGES = [["15", "15 min"], ["60", "1 h"], ["360", "6 h"], ["1440", "24 h"], ["10080", "7 d"]];
+const LATE_MS = 3000;
 const STATES = { live: "Live", waiting: "Reconnecting…", refused: "Not allowed" };
+
+/** A page in the background holds no stream: of HTTP/1.1 a browser opens six connections to one server, all tabs together. */
+function useVisible() {
+  const [visible, set] = useState(!document.hidden);
+  useEffect(() => {
+    const change = () => set(!document.hidden);
+    document.addEventListener("visibilitychange", change);
+    return () => document.removeEventListener("visibilitychange", change);
+  }, []);
+  return visible;
+}
 
 /** The overview of the last `minutes`, kept up to date; `{ data, state }`. */
 export function useOverview(minutes) {
   const [shown, set] = useState({ state: "waiting" });
+  const visible = useVisible();
   useEffect(() => {
+    if (!visible) return undefined;
     const stop = new AbortController();
     set((old) => ({ ...old, state: "waiting" }));
     follow(`/overview/stream?minutes=${minutes}`,
       (kind, data) => kind === "overview" && !stop.signal.aborted && set({ data, state: "live", minutes }),
       (state) => !stop.signal.aborted && set((old) => ({ ...old, state })), stop.signal);
-    return () => stop.abort();
-  }, [minutes]);
+    // A stream waits for ClickHouse as long as it takes; why there is nothing yet, an answer tells.
+    const late = setTimeout(() => get(`/overview?minutes=${minutes}`, stop.signal).then(
+      (data) => !stop.signal.aborted && set((old) => (old.minutes === minutes ? old : { ...old, data, minutes, error: null })),
+      (error) => !stop.signal.aborted && set((old) => (old.minutes === minutes ? old : { ...old, error }))), LATE_MS);
+    return () => {
+      clearTimeout(late);
+      stop.abort();
+    };
+  }, [minutes, visible]);
   return shown;
 }
 
@@ -111,14 +132,14 @@ function Charts({ data, minutes }) {
 
 export function Overview({ session, route }) {
   const minutes = RANGES.some(([key]) => key === route.params.minutes) ? Number(route.params.minutes) : 60;
-  const { data, state, minutes: of } = useOverview(minutes);
+  const { data, state, error, minutes: of } = useOverview(minutes);
   const reads = session.permissions.includes("read-tickets");
   const cause = (value, name) => (reads ? html`<${Link} to="/inbox" params=${{ root_cause: value }}>${name}<//>` : name);
   const aside = html`
     <span class=${`live ${state}`} role="status"><span class="dot" aria-hidden="true" />${STATES[state]}</span>
     <${Segments} title="Time range" value=${String(minutes)} options=${RANGES} onChange=${(key) => adjust({ minutes: key })} />`;
   const lead = session.tenant === "*" ? "All tenants" : session.tenant;
-  if (!data) return html`<${Page} title="Overview" lead=${lead} aside=${aside} /><${Skeleton} lines=${8} />`;
+  if (!data) return html`<${Page} title="Overview" lead=${lead} aside=${aside} />${error ? html`<${Failure} error=${error} />` : html`<${Skeleton} lines=${8} />`}`;
   return html`
     <${Page} title="Overview" lead=${lead} aside=${aside}>
       <div class=${of === minutes ? "" : "stale"}>
