@@ -188,6 +188,11 @@ impl Browser {
 
     async fn picture(&self, name: &str) {
         let Some(folder) = &self.pictures else { return };
+        // What was done a moment ago is quick here, and would cover the page.
+        self.value(
+            "[...document.querySelectorAll('.toast')].forEach((one) => { one.style.visibility = 'hidden'; })",
+        )
+        .await;
         let form = json!({ "format": "webp", "quality": 82 });
         let picture = self.driver.cdp().send_raw("Page.captureScreenshot", form).await.unwrap();
         use base64::Engine as _;

@@ -115,7 +115,7 @@ impl History {
         after: Option<Key>,
         limit: u32,
     ) -> Result<Vec<Entry>, ApiError> {
-        Ok(self.audit_query(scope, filter, after, limit)?.fetch_all().await?)
+        self.answer(self.audit_query(scope, filter, after, limit)?.fetch_all()).await
     }
 
     /// The trail row by row.

@@ -7,7 +7,6 @@ use super::sli::Sli;
 use crate::http::error::ApiError;
 use crate::identity::caller::Scope;
 use clickhouse::Row;
-use futures::TryFutureExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -178,9 +177,9 @@ impl History {
         let ranged =
             |sql| Ok::<_, ApiError>(self.ask(scope, sql)?.param("size", window_s).param("from", from));
         let (series, totals, alerts, before, slis) = tokio::try_join!(
-            ranged(SERIES)?.fetch_all::<Point>().map_err(ApiError::from),
-            ranged(TOTALS)?.fetch_one::<Totals>().map_err(ApiError::from),
-            self.ask(scope, ALERTS)?.fetch_all::<Firing>().map_err(ApiError::from),
+            self.answer(ranged(SERIES)?.fetch_all::<Point>()),
+            self.answer(ranged(TOTALS)?.fetch_one::<Totals>()),
+            self.answer(self.ask(scope, ALERTS)?.fetch_all::<Firing>()),
             self.root_causes_before(scope, window_s, from, minutes),
             self.slis(scope, window_s, from),
         )?;

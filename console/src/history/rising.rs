@@ -47,7 +47,7 @@ impl History {
         minutes: u32,
     ) -> Result<Vec<Count>, ApiError> {
         let query = self.ask(scope, BEFORE)?.param("size", window_s).param("from", from);
-        Ok(query.param("before", from - i64::from(minutes) * 60_000).fetch_all().await?)
+        self.answer(query.param("before", from - i64::from(minutes) * 60_000).fetch_all()).await
     }
 }
 

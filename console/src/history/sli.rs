@@ -4,7 +4,6 @@ use super::History;
 use crate::http::error::ApiError;
 use crate::identity::caller::Scope;
 use clickhouse::Row;
-use futures::TryFutureExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,9 +63,9 @@ impl History {
     /// The indicators since `from`.
     pub async fn slis(&self, scope: &Scope, window_s: u32, from: i64) -> Result<Vec<Sli>, ApiError> {
         let shares = self.ask(scope, SHARES)?.param("size", window_s).param("from", from);
-        let shares = shares.param("quick_ms", QUICK_MS).fetch_one::<Shares>().map_err(ApiError::from);
+        let shares = self.answer(shares.param("quick_ms", QUICK_MS).fetch_one::<Shares>());
         let written = self.ask(scope, WRITTEN)?.param("from", from);
-        let written = written.fetch_one::<(u64, u64)>().map_err(ApiError::from);
+        let written = self.answer(written.fetch_one::<(u64, u64)>());
         let (shares, (all, good)) = tokio::try_join!(shares, written)?;
         Ok(vec![
             Sli {

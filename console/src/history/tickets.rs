@@ -139,7 +139,7 @@ impl History {
             .param("last_platform", platform)
             .param("last_ticket", ticket)
             .param("limit", limit);
-        Ok(query.fetch_all().await?)
+        self.answer(query.fetch_all()).await
     }
 }
 
@@ -166,7 +166,7 @@ WHERE {scope:String} = '*' OR t.tenant = {scope:String}";
 impl History {
     /// The values that the scope's tickets have.
     pub async fn seen(&self, scope: &Scope) -> Result<Seen, ApiError> {
-        Ok(self.ask(scope, SEEN)?.fetch_one().await?)
+        self.answer(self.ask(scope, SEEN)?.fetch_one()).await
     }
 }
 
@@ -349,14 +349,14 @@ impl History {
     ) -> Result<Vec<Opinion>, ApiError> {
         scope.one()?;
         let query = self.ask(scope, OPINIONS)?.param("platform", platform).param("ticket", ticket);
-        Ok(query.param("limit", MOST_EVENTS).fetch_all().await?)
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
     }
 
     /// The events of a ticket, newest first; empty if the tenant has no such ticket.
     pub async fn events(&self, scope: &Scope, platform: &str, ticket: &str) -> Result<Vec<Event>, ApiError> {
         scope.one()?;
         let query = self.ask(scope, EVENTS)?.param("platform", platform).param("ticket", ticket);
-        Ok(query.param("limit", MOST_EVENTS).fetch_all().await?)
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
     }
 
     /// The write-backs to a ticket, newest first.
@@ -368,6 +368,6 @@ impl History {
     ) -> Result<Vec<WriteBack>, ApiError> {
         scope.one()?;
         let query = self.ask(scope, WRITE_BACKS)?.param("platform", platform).param("ticket", ticket);
-        Ok(query.param("limit", MOST_EVENTS).fetch_all().await?)
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
     }
 }

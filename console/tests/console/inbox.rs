@@ -1,6 +1,9 @@
 //! The inbox, reviews and the overview, from records that came through Kafka and the ClickHouse sink.
 
 use crate::support::{World, outcome, ticket};
+use deskstream_console::history::History;
+use deskstream_console::http::error::ApiError;
+use deskstream_console::identity::caller::Scope;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Alert, AlertState, Severity, Topic, Window};
 use futures::StreamExt as _;
@@ -91,6 +94,22 @@ async fn the_inbox_is_filtered_searched_and_paged_and_a_ticket_is_shown_whole() 
     let nowhere =
         world.api.post(&anna, "/api/v1/tickets/zendesk/999/reviews", &json!({ "urgency": "low" })).await;
     assert_eq!(nowhere.problem(), "not-found");
+}
+
+/// Whoever accepts a question and never answers it is not waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_clickhouse_is_away() {
+    let frozen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", frozen.local_addr().unwrap());
+    let mut config = crate::support::process("frozen", &[]).await.config.clickhouse.clone();
+    config.url = url.parse().unwrap();
+    let history = History::new(&config).with_patience(std::time::Duration::from_millis(200));
+    let scope = Scope::of_command("acme");
+    let accepted = async { frozen.accept().await.unwrap() };
+    let (answer, _held) = tokio::join!(history.events(&scope, "zendesk", "1"), accepted);
+    assert!(matches!(answer, Err(ApiError::Away("ClickHouse"))), "{answer:?}");
+    let overview = history.overview(&scope, 60, now_ms()).await;
+    assert!(matches!(overview, Err(ApiError::Away("ClickHouse"))), "{overview:?}");
 }
 
 fn window(tenant: &str, start: i64, version: i64, tickets: i64) -> Window {
