@@ -3,7 +3,11 @@
 //!
 //! Needs Debian's `chromium` and `chromium-driver`. With `DESKSTREAM_SCREENSHOTS=docs/console` it takes a picture of each page.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::print_stderr, reason = "a test that can't be done says so")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tells what it measured, or why it was not done"
+)]
 
 #[path = "support/chromium.rs"]
 mod chromium;
@@ -359,7 +363,7 @@ impl Pages {
         browser.fill("[name=email]", EMAIL).await;
         browser.fill("[name=password]", "not the right one at all").await;
         browser.click("button.primary").await;
-        browser.sees("address or password is wrong").await;
+        browser.sees("Address or password is wrong.").await;
         browser.fill("[name=password]", PASSWORD).await;
         browser.click("button.primary").await;
         browser.until("document.querySelector('.table') && location.search.includes('outcome=ok')").await;

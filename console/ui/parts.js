@@ -20,6 +20,8 @@ export function useLoad(load, deps) {
   return { ...state, reload };
 }
 
+const sentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 /** What went wrong, in words, with a way on. */
 export function Failure({ error, retry }) {
   return html`
@@ -27,7 +29,8 @@ export function Failure({ error, retry }) {
       <${Icon} name="alert" />
       <div>
         <strong>${error.title || "Something went wrong"}</strong>
-        <p>${error.message}${error.requestId && html` <span class="muted">Request <code>${error.requestId}</code></span>`}</p>
+        <p>${sentence(error.message)}</p>
+        ${error.requestId && html`<p class="hint">Request <code>${error.requestId}</code>, as the log and the audit trail name it</p>`}
       </div>
       ${retry && html`<button class="button" onClick=${retry}>Try again</button>`}
     </div>`;

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use thirtyfour::prelude::*;
-use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _};
 
 /// Whatever a page shows is there within this time, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -128,7 +127,11 @@ impl Browser {
 
     pub async fn click(&self, css: &str) {
         self.until(&format!("!document.querySelector({}).disabled", json!(css))).await;
-        self.element(css).await.click().await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        // Drawn anew between the finding and the click, or not yet where it will be.
+        while let Err(error) = self.element(css).await.click().await {
+            assert!(Instant::now() < deadline, "{css}: {error}");
+        }
     }
 
     /// Clicks the button or link with that text.
@@ -142,9 +145,18 @@ impl Browser {
     }
 
     pub async fn fill(&self, css: &str, text: &str) {
-        let element = self.element(css).await;
-        element.clear().await.unwrap();
-        element.send_keys(text).await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let element = self.element(css).await;
+            let filled = async {
+                element.clear().await?;
+                element.send_keys(text).await
+            };
+            match filled.await {
+                Ok(()) => return,
+                Err(error) => assert!(Instant::now() < deadline, "{css}: {error}"),
+            }
+        }
     }
 
     /// Chooses in a list, as a user does.
@@ -154,9 +166,17 @@ impl Browser {
             json!(css),
             json!(value)
         );
-        let place = self.until(&found).await.as_u64().unwrap();
-        let option = format!("{css} option:nth-of-type({place})");
-        self.driver.find(By::Css(&option)).await.unwrap().click().await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        // A list whose values have just come may be drawn anew between the finding and the click.
+        loop {
+            let place = self.until(&found).await.as_u64().unwrap();
+            let option =
+                self.driver.find(By::Css(format!("{css} option:nth-of-type({place})"))).await.unwrap();
+            match option.click().await {
+                Ok(()) => return,
+                Err(error) => assert!(Instant::now() < deadline, "{css} {value}: {error}"),
+            }
+        }
     }
 
     /// Presses keys where the focus is.

@@ -65,7 +65,7 @@ impl History {
 
     /// The answer to a question, if it comes in time.
     async fn answer<T>(&self, asked: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
-        let answer = tokio::time::timeout(self.patience, asked).await;
+        let answer = tokio::time::timeout(self.patience, Box::pin(asked)).await;
         Ok(answer.unwrap_or(Err(Error::TimedOut))?)
     }
 

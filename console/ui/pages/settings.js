@@ -1,6 +1,6 @@
 // The redaction policy: of the tenant, or (for operators without one) of the installation. Whoever changes an older
 // version than the one that is there is told so, and loses nothing.
-import { html, useState, useEffect } from "../lib.js";
+import { html, useState } from "../lib.js";
 import { call, get } from "../api.js";
 import { Page, Card, Loaded, Empty, Badge, Failure, Confirm, Segments, useLoad, toast } from "../parts.js";
 import { Kind } from "../redacted.js";
@@ -11,6 +11,9 @@ const MEANING = {
   hash: "Keyed hash: [KIND #kbjm…]", keep: "Keep in the text", off: "Don't look for it",
 };
 
+/** Each reading begins an editing of its own. */
+let readings = 0;
+
 async function read(signal) {
   const [kinds, policy] = await Promise.all([
     get("/settings/redaction-kinds", signal),
@@ -19,7 +22,7 @@ async function read(signal) {
       throw error;
     }),
   ]);
-  return { kinds, policy: policy.data, etag: policy.etag };
+  return { kinds, policy: policy.data, etag: policy.etag, reading: (readings += 1) };
 }
 
 /** One value a line; what is more than a text is written as JSON. */
@@ -135,13 +138,11 @@ function Editor({ loaded, reload, fixed, tenant }) {
 
 export function Settings({ session }) {
   const loaded = useLoad(read, [session.tenant]);
-  const [turn, next] = useState(0);
-  useEffect(() => next((n) => n + 1), [loaded.data]);
   const fixed = !session.permissions.includes("manage-settings");
   const version = loaded.data?.etag?.replace(/\D/g, "");
   return html`
     <${Page} title="Redaction policy" lead=${session.tenant === "*" ? "Of the installation: holds for tenants that have none." : `Of ${session.tenant}. Running pipelines take a change in within moments.`}
       aside=${version && html`<${Badge}>Version ${version}<//>`}>
-      <${Loaded} of=${loaded} lines=${12}>${(data) => html`<${Editor} key=${turn} loaded=${data} reload=${loaded.reload} fixed=${fixed} tenant=${session.tenant} />`}<//>
+      <${Loaded} of=${loaded} lines=${12}>${(data) => html`<${Editor} key=${data.reading} loaded=${data} reload=${loaded.reload} fixed=${fixed} tenant=${session.tenant} />`}<//>
     <//>`;
 }
