@@ -14,7 +14,8 @@ help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
 		| while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
-setup: tools ## Install what is missing and fetch Kafka and the ClickHouse engine
+setup: ## Install what is missing and fetch Kafka and the ClickHouse engine
+	@scripts/setup.sh --tests
 	cargo build --bins
 	$(TARGET)/debug/deskstream doctor --fix
 
@@ -25,7 +26,8 @@ demo: tools ## Run everything here, with sample helpdesks (ARGS="--for 60s")
 	cargo build --profile demo --bins
 	@$(TARGET)/demo/deskstream demo $(ARGS)
 
-test: tools ## Run all tests, against real Kafka and the real ClickHouse engine
+test: ## Run all tests, against real Kafka, the real ClickHouse engine and a real browser
+	@scripts/setup.sh --tests
 	# Tests start these beside them; cargo would not build them for another package's tests.
 	cargo build --bins
 	$(TARGET)/debug/deskstream doctor --fix

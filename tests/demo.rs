@@ -70,6 +70,7 @@ async fn the_demo_shows_the_whole_way_and_leaves_nothing_behind() {
     assert!(summary["redactions"]["EMAIL"].as_u64().unwrap() > 0, "{summary:#}");
     assert!(count("alerts_fired") >= 1 && count("chat_messages") >= 1, "{summary:#}");
     assert_eq!(summary["lag"], 0);
+    assert_eq!(summary["console"], serde_json::json!({ "up": true, "requests": 0 }));
     assert_eq!(processes_of(folder.path()), BTreeSet::new());
 }
 

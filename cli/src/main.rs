@@ -7,7 +7,8 @@ mod options;
 use clap::{Parser, Subcommand};
 use commands::{
     alerts, audit, backfill, bench, compare, connect, connectors, console, dead_letters, demo, doctor, erase, eval,
-    import, keys, migrate, model, policy, redact, registry, run, samples, train, validate, webhooks, write_back,
+    import, keys, migrate, model, policy, redact, registry, run, samples, trace, train, validate, webhooks,
+    write_back,
 };
 use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Command {
     Redact(redact::Args),
     /// Show dead letters, or send them again.
     DeadLetters(dead_letters::Args),
+    /// Show a ticket's way through the stages.
+    Trace(trace::Args),
     /// Train the local models.
     Train(train::Args),
     /// Measure a model on labelled data.
@@ -130,6 +133,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Registry(args) => registry::run(args).await.map(done),
             Command::Validate(args) => validate::run(&args).map(done),
+            Command::Trace(args) => trace::run(args).await.map(done),
             Command::Samples(args) => samples::run(args).await.map(done),
             Command::Redact(_) | Command::Train(_) | Command::Eval(_) => unreachable!("handled above"),
         }

@@ -12,9 +12,11 @@ pub mod guard;
 pub mod history;
 pub mod http;
 pub mod identity;
+mod lag;
 pub mod reviews;
 pub mod routes;
 mod server;
+mod ui;
 
 pub use server::{ServeError, Server};
 
@@ -25,6 +27,7 @@ use axum::response::IntoResponse;
 use axum::{Router, middleware};
 use deskstream_connectors::kafka::{AuditSink, Producer, ProducerOptions};
 use deskstream_runtime::Process;
+use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka::KafkaError;
 use history::History;
 use identity::bootstrap::Bootstrap;
@@ -55,6 +58,8 @@ pub enum StartError {
     Model(#[from] deskstream_analyze::ModelError),
     #[error("make sure of a key that signs access tokens: {0}")]
     SigningKey(ApiError),
+    #[error("start the thread that measures the lag")]
+    Thread(#[source] std::io::Error),
     #[error(transparent)]
     Serve(#[from] ServeError),
 }
@@ -95,6 +100,8 @@ pub struct Shared {
     pub labels: Labels,
     /// The overview's answers of the last second.
     pub answers: api::overview::Answers,
+    /// How far the pipeline is behind.
+    pub lag: lag::Lag,
     /// Room for streams.
     pub streams: Arc<Semaphore>,
 }
@@ -105,10 +112,13 @@ pub struct Console {
     pub server: Server,
     /// With this the first operator is made; none if there is one.
     pub bootstrap: Option<SecretString>,
+    /// To be told when the token is where somebody can read it.
+    pub part: Part,
 }
 
 /// Starts the console, and serves until the process shall end.
 pub async fn start(process: &Process) -> Result<Console, StartError> {
+    let part = process.health.part("console");
     signing::install();
     signing::rotate(process).await.map_err(StartError::SigningKey)?;
     let config = &process.config.console;
@@ -124,23 +134,22 @@ pub async fn start(process: &Process) -> Result<Console, StartError> {
         bootstrap,
         labels: Labels::load(&process.config.pipeline)?,
         answers: api::overview::answers(),
+        lag: lag::Lag::watch(process).map_err(StartError::Thread)?,
         streams: Arc::new(Semaphore::new(STREAMS)),
         process: process.clone(),
     }));
     tokio::spawn(care(process.clone()));
-    let part = process.health.part("console");
     let server = server::serve(config, router(app), process.shutdown.clone())?;
-    part.ready();
     tracing::info!(address = %server.address, "the console is up");
     let bootstrap = (!users::any_operator(process)).then_some(token);
-    Ok(Console { server, bootstrap })
+    Ok(Console { server, bootstrap, part })
 }
 
 fn router(app: App) -> Router {
     let https = app.process.config.console.https();
     let secured = middleware::from_fn(move |request, next| http::headers::add(https, request, next));
     api::router(&app)
-        .fallback(|| async { ApiError::NoRoute })
+        .fallback(ui::serve)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             tracing::error!("a request's handler panicked");
             ApiError::Internal.into_response()

@@ -44,6 +44,7 @@ use Access::{Needs, Public, SignedIn};
 
 /// The table.
 pub const ROUTES: &[Route] = &[
+    route("GET", "/api/v1/auth/bootstrap", Public, None),
     route("POST", "/api/v1/auth/bootstrap", Public, Some("bootstrap.operator")),
     route("POST", "/api/v1/auth/sign-in", Public, Some("sign-in.user")),
     route("POST", "/api/v1/auth/refresh", Public, Some("refresh.session")),
@@ -73,6 +74,8 @@ pub const ROUTES: &[Route] = &[
         Needs(ManageSettings),
         Some("remove.redaction-policy"),
     ),
+    route("GET", "/api/v1/settings/redaction-kinds", Needs(ReadSettings), None),
+    route("GET", "/api/v1/tickets/filters", Needs(ReadTickets), None),
     route("GET", "/api/v1/tickets", Needs(ReadTickets), Some("read.tickets")),
     route("GET", "/api/v1/tickets/{platform}/{ticket_id}", Needs(ReadTickets), Some("read.ticket")),
     route(

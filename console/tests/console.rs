@@ -9,6 +9,8 @@ mod bad_input;
 mod inbox;
 #[path = "console/isolation.rs"]
 mod isolation;
+#[path = "console/pages.rs"]
+mod pages;
 #[path = "console/quality.rs"]
 mod quality;
 #[path = "console/roles.rs"]

@@ -33,10 +33,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 || format!("{scheme}://{}", console.server.address),
                 |url| url.as_str().trim_end_matches('/').to_owned(),
             );
-            println!("There is no operator yet. Make one at {url} with this token, which works once:");
+            println!(
+                "There is no operator yet. Make one at {url}/first-operator with this token, which works once:"
+            );
             println!("{}", token.expose_secret());
         }
     }
+    console.part.ready();
     console.server.ended.await?;
     Ok(())
 }

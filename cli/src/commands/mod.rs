@@ -24,6 +24,7 @@ pub mod redact;
 pub mod registry;
 pub mod run;
 pub mod samples;
+pub mod trace;
 pub mod train;
 mod train_entities;
 pub mod validate;

@@ -31,6 +31,8 @@ const PIECE: usize = 32 * 1024;
 pub struct AuditQuery {
     /// A tenant, for operators; of another one there is nothing to see.
     tenant: Option<String>,
+    /// user, api_key or system.
+    actor_kind: Option<String>,
     /// Id of a user or key, or name of a process.
     actor: Option<String>,
     /// verb.noun
@@ -70,6 +72,7 @@ impl AuditQuery {
         Ok(AuditFilter {
             equal: [
                 ("tenant", bounded("tenant", self.tenant.clone())?),
+                ("actor_kind", bounded("actor_kind", self.actor_kind.clone())?),
                 ("actor", bounded("actor", self.actor.clone())?),
                 ("action", bounded("action", self.action.clone())?),
                 ("resource", bounded("resource", self.resource.clone())?),

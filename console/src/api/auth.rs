@@ -89,6 +89,22 @@ async fn begin(app: &App, user: &User, from: &Origin) -> Result<impl IntoRespons
     Ok((AppendHeaders([(header::SET_COOKIE, cookies::set(app, &refresh))]), access))
 }
 
+/// Whether the first operator is still to be made.
+#[derive(Serialize, ToSchema)]
+pub struct BootstrapNeeded {
+    /// True as long as there is no operator.
+    pub needed: bool,
+}
+
+/// Is there an operator
+///
+/// Pages ask it before anybody can sign in.
+#[utoipa::path(get, path = "/api/v1/auth/bootstrap", tag = "auth", security(()),
+    responses((status = 200, body = BootstrapNeeded)))]
+pub async fn bootstrap_needed(State(app): State<App>) -> axum::Json<BootstrapNeeded> {
+    axum::Json(BootstrapNeeded { needed: !users::any_operator(&app.process) })
+}
+
 /// Make the first operator
 ///
 /// With the one-time token that the console prints at its start, as long as there is no operator.

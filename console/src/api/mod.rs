@@ -50,7 +50,7 @@ impl Modify for Bearer {
 
 fn documented() -> (Router<App>, Document) {
     OpenApiRouter::with_openapi(Api::openapi())
-        .routes(routes!(auth::bootstrap))
+        .routes(routes!(auth::bootstrap_needed, auth::bootstrap))
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::sign_out))
@@ -67,7 +67,9 @@ fn documented() -> (Router<App>, Document) {
         .routes(routes!(api_keys::revoke))
         .routes(routes!(tenants::list))
         .routes(routes!(settings::show_policy, settings::change_policy, settings::remove_policy))
+        .routes(routes!(settings::kinds))
         .routes(routes!(tickets::list))
+        .routes(routes!(tickets::filters))
         .routes(routes!(tickets::show))
         .routes(routes!(tickets::review))
         .routes(routes!(overview::show))

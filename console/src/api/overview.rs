@@ -76,7 +76,12 @@ impl Range {
 }
 
 async fn answer(app: &App, scope: &Scope, minutes: u32) -> Result<Arc<Overview>, ApiError> {
-    let ask = async { app.history.overview(scope, minutes, now_ms()).await.map(Arc::new) };
+    let ask = async {
+        let mut overview = app.history.overview(scope, minutes, now_ms()).await?;
+        // What a tenant's share of it is nobody knows, and of the others' events it is not told.
+        overview.lag = scope.is_all().then(|| app.lag.events()).flatten();
+        Ok::<_, ApiError>(Arc::new(overview))
+    };
     // Its cause was logged by the one that asked.
     app.answers.try_get_with((scope.clone(), minutes), ask).await.map_err(|_| ApiError::Away("ClickHouse"))
 }

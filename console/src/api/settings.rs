@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use deskstream_pipeline::policy::{self, POLICY_KIND, PolicyError};
-use deskstream_redact::RedactConfig;
+use deskstream_redact::{PiiKind, RedactConfig};
 use utoipa::ToSchema;
 
 /// A redaction policy as in `docs/redaction-policy.example.yaml`, in JSON.
@@ -35,6 +35,39 @@ fn refused(error: PolicyError) -> ApiError {
 
 fn version(app: &App, tenant: &str) -> i64 {
     app.process.control.get(POLICY_KIND, tenant).map_or(0, |policy| policy.version)
+}
+
+/// A kind of personal data, and what a policy may say of it.
+#[derive(serde::Serialize, ToSchema)]
+pub struct Kind {
+    /// Its name, as in a policy and in masked text.
+    pub name: String,
+    /// Whether it is looked for only if a policy names it.
+    pub optional: bool,
+    /// What may be done with it: `mask`, `partial`, `pseudonym`, `hash`, `keep`, `off`.
+    pub policies: Vec<&'static str>,
+}
+
+/// List the kinds of personal data
+#[utoipa::path(get, path = "/api/v1/settings/redaction-kinds", tag = "settings",
+    responses((status = 200, body = Vec<Kind>)))]
+pub async fn kinds() -> axum::Json<Vec<Kind>> {
+    let kinds = PiiKind::ALL.iter().map(|kind| {
+        let allowed = [
+            ("mask", true),
+            ("partial", kind.allows_partial()),
+            ("pseudonym", kind.allows_linking()),
+            ("hash", kind.allows_linking()),
+            ("keep", true),
+            ("off", true),
+        ];
+        Kind {
+            name: kind.to_string(),
+            optional: kind.is_optional(),
+            policies: allowed.into_iter().filter_map(|(name, may)| may.then_some(name)).collect(),
+        }
+    });
+    axum::Json(kinds.collect())
 }
 
 /// Show the redaction policy

@@ -5,7 +5,7 @@ use super::Page;
 use crate::App;
 use crate::audit::Note;
 use crate::history::millis::{self, Millis};
-use crate::history::tickets::{Event, Filter, Ticket, WriteBack};
+use crate::history::tickets::{Event, Filter, Opinion, Ticket, WriteBack};
 use crate::http::cursor;
 use crate::http::error::{ApiError, FieldProblem};
 use crate::http::extract::{Json, Path, Query, bounded};
@@ -89,6 +89,49 @@ pub async fn list(
     Ok(Page::of(rows, limit, Ticket::key))
 }
 
+/// What lists can be narrowed by, and what a correction may say.
+#[derive(Serialize, ToSchema)]
+pub struct Filters {
+    /// Helpdesks with tickets.
+    pub platforms: Vec<String>,
+    /// Languages of tickets.
+    pub languages: Vec<String>,
+    /// Root causes of tickets, and those of the model.
+    pub root_causes: Vec<String>,
+    /// The model's labels, which a correction chooses from.
+    pub labels: ModelLabels,
+}
+
+/// The labels of the model.
+#[derive(Serialize, ToSchema)]
+pub struct ModelLabels {
+    /// Of root causes.
+    pub root_cause: Vec<String>,
+    /// Of urgency, the least first.
+    pub urgency: Vec<String>,
+    /// Of sentiment.
+    pub sentiment: Vec<String>,
+}
+
+/// Show what tickets can be narrowed by
+#[utoipa::path(get, path = "/api/v1/tickets/filters", tag = "tickets", responses((status = 200, body = Filters)))]
+pub async fn filters(State(app): State<App>, caller: Caller) -> Result<axum::Json<Filters>, ApiError> {
+    let seen = app.history.seen(&caller.scope).await?;
+    let labels = &app.labels;
+    let causes: std::collections::BTreeSet<_> =
+        seen.root_causes.into_iter().chain(labels.root_cause.iter().cloned()).collect();
+    Ok(axum::Json(Filters {
+        platforms: seen.platforms,
+        languages: seen.languages,
+        root_causes: causes.into_iter().filter(|cause| !cause.is_empty()).collect(),
+        labels: ModelLabels {
+            root_cause: labels.root_cause.clone(),
+            urgency: labels.urgency.clone(),
+            sentiment: labels.sentiment.clone(),
+        },
+    }))
+}
+
 /// A ticket with all that is known of it.
 #[derive(Serialize, ToSchema)]
 pub struct TicketDetail {
@@ -102,6 +145,8 @@ pub struct TicketDetail {
     pub events: Vec<Event>,
     /// What the helpdesk answered to write-backs, newest first.
     pub write_backs: Vec<WriteBack>,
+    /// What language models said, newest first.
+    pub opinions: Vec<Opinion>,
     /// The latest correction by a reviewer.
     pub review: Option<Review>,
 }
@@ -119,16 +164,25 @@ pub async fn show(
 ) -> Result<axum::Json<TicketDetail>, ApiError> {
     let tenant = caller.scope.one()?;
     note.resource(format!("ticket/{platform}/{ticket}"));
-    let (events, write_backs) = tokio::try_join!(
+    let (events, write_backs, opinions) = tokio::try_join!(
         app.history.events(&caller.scope, &platform, &ticket),
         app.history.write_backs(&caller.scope, &platform, &ticket),
+        app.history.opinions(&caller.scope, &platform, &ticket),
     )?;
     if events.is_empty() {
         return Err(ApiError::NotFound);
     }
     let review = reviews::get(&app.process, tenant, &platform, &ticket);
     let tenant = tenant.to_owned();
-    Ok(axum::Json(TicketDetail { tenant, platform, ticket_id: ticket, events, write_backs, review }))
+    Ok(axum::Json(TicketDetail {
+        tenant,
+        platform,
+        ticket_id: ticket,
+        events,
+        write_backs,
+        opinions,
+        review,
+    }))
 }
 
 /// A correction. What is left out was right, or is not judged.

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Default)]
 pub struct AuditFilter {
     /// Each with the column's name.
-    pub equal: [(&'static str, String); 6],
+    pub equal: [(&'static str, String); 7],
     /// From when.
     pub from: Option<i64>,
     /// Until when.
@@ -21,7 +21,8 @@ pub struct AuditFilter {
 }
 
 /// The columns the trail can be narrowed by.
-pub const COLUMNS: [&str; 6] = ["tenant", "actor", "action", "resource", "outcome", "request_id"];
+pub const COLUMNS: [&str; 7] =
+    ["tenant", "actor_kind", "actor", "action", "resource", "outcome", "request_id"];
 
 /// A record of the audit trail.
 #[derive(Debug, Clone, Row, Serialize, Deserialize, ToSchema)]
@@ -71,6 +72,7 @@ SELECT
 FROM audit_trail AS a
 WHERE ({scope:String} = '*' OR a.tenant = {scope:String})
     AND ({tenant:String} = '' OR a.tenant = {tenant:String})
+    AND ({actor_kind:String} = '' OR a.actor_kind = {actor_kind:String})
     AND ({actor:String} = '' OR a.actor = {actor:String})
     AND ({action:String} = '' OR a.action = {action:String})
     AND ({resource:String} = '' OR a.resource = {resource:String})
@@ -113,7 +115,7 @@ impl History {
         after: Option<Key>,
         limit: u32,
     ) -> Result<Vec<Entry>, ApiError> {
-        Ok(self.audit_query(scope, filter, after, limit)?.fetch_all().await?)
+        self.answer(self.audit_query(scope, filter, after, limit)?.fetch_all()).await
     }
 
     /// The trail row by row.

@@ -8,13 +8,17 @@ pub mod audit;
 pub mod millis;
 pub mod overview;
 pub mod quality;
+pub mod rising;
+pub mod sli;
 pub mod tickets;
 
 use crate::http::error::ApiError;
 use crate::identity::caller::Scope;
 use clickhouse::Client;
+use clickhouse::error::Error;
 use clickhouse::query::Query;
 use deskstream_runtime::config::ClickHouseConfig;
+use std::time::Duration;
 
 /// Every table with rows of tenants.
 const TABLES: [&str; 13] = [
@@ -36,11 +40,15 @@ const TABLES: [&str; 13] = [
 /// A question that takes longer is given up.
 const MAX_SECONDS: &str = "15";
 
+/// ClickHouse gives up itself after [`MAX_SECONDS`]; one that does not answer at all is not waited for much longer.
+const PATIENCE: Duration = Duration::from_secs(17);
+
 /// ClickHouse, as the console asks it.
 #[derive(Clone)]
 pub struct History {
     client: Client,
     database: String,
+    patience: Duration,
 }
 
 impl History {
@@ -50,7 +58,19 @@ impl History {
             .with_setting("max_execution_time", MAX_SECONDS)
             // Nothing that the console asks may write; settings such as the filters below may be given.
             .with_setting("readonly", "2");
-        Self { client, database: config.database.clone() }
+        Self { client, database: config.database.clone(), patience: PATIENCE }
+    }
+
+    /// With less patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The answer to a question, if it comes in time.
+    async fn answer<T>(&self, asked: impl Future<Output = Result<T, Error>>) -> Result<T, ApiError> {
+        let answer = tokio::time::timeout(self.patience, Box::pin(asked)).await;
+        Ok(answer.unwrap_or(Err(Error::TimedOut))?)
     }
 
     /// A statement with `{scope:String}` bound to what the caller may see.

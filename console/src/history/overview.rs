@@ -2,6 +2,8 @@
 
 use super::History;
 use super::millis::Millis;
+use super::rising::{self, Rising};
+use super::sli::Sli;
 use crate::http::error::ApiError;
 use crate::identity::caller::Scope;
 use clickhouse::Row;
@@ -21,10 +23,26 @@ pub struct Point {
     pub tickets: u64,
     /// Of these, judged high or critical.
     pub high_urgency: u64,
+    /// Of these, judged critical.
+    pub critical: u64,
+    /// Judged high.
+    pub high: u64,
+    /// Judged normal.
+    pub normal: u64,
+    /// Judged low.
+    pub low: u64,
     /// Of these, of negative sentiment.
     pub negative: u64,
+    /// Of neutral sentiment.
+    pub neutral: u64,
+    /// Of positive sentiment.
+    pub positive: u64,
+    /// Median from receipt to enriched, in milliseconds.
+    pub latency_p50_ms: f64,
     /// 95th percentile from receipt to enriched, in milliseconds.
     pub latency_p95_ms: f64,
+    /// What second opinions cost, in millionths of a US dollar.
+    pub cost_microusd: u64,
 }
 
 /// A label and how many tickets have it.
@@ -81,6 +99,12 @@ pub struct Overview {
     pub sentiment: Vec<Count>,
     /// Tickets by root cause.
     pub root_causes: Vec<Count>,
+    /// Root causes with more tickets than in as much time before, the steepest first.
+    pub rising: Vec<Rising>,
+    /// How well the product does, against what it aims at.
+    pub slis: Vec<Sli>,
+    /// Events that wait to be enriched, of the whole installation: for operators who have chosen no tenant.
+    pub lag: Option<i64>,
     /// Tickets by language.
     pub languages: Vec<Count>,
     /// Personal data found, by kind.
@@ -92,7 +116,9 @@ pub struct Overview {
 const SERIES: &str = "\
 SELECT
     toUnixTimestamp64Milli(window_start) AS at, events, errors, tickets, high_urgency,
-    sentiment['negative'] AS negative, latency_p95_ms
+    urgency['critical'] AS critical, urgency['high'] AS high, urgency['normal'] AS normal, urgency['low'] AS low,
+    sentiment['negative'] AS negative, sentiment['neutral'] AS neutral, sentiment['positive'] AS positive,
+    latency_p50_ms, latency_p95_ms, opinion_cost_microusd AS cost_microusd
 FROM windows FINAL
 WHERE tenant = {scope:String} AND size_s = {size:UInt32}
     AND window_start >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
@@ -150,18 +176,24 @@ impl History {
         let from = now - i64::from(minutes) * 60_000;
         let ranged =
             |sql| Ok::<_, ApiError>(self.ask(scope, sql)?.param("size", window_s).param("from", from));
-        let (series, totals, alerts) = tokio::try_join!(
-            ranged(SERIES)?.fetch_all::<Point>(),
-            ranged(TOTALS)?.fetch_one::<Totals>(),
-            self.ask(scope, ALERTS)?.fetch_all::<Firing>(),
+        let (series, totals, alerts, before, slis) = tokio::try_join!(
+            self.answer(ranged(SERIES)?.fetch_all::<Point>()),
+            self.answer(ranged(TOTALS)?.fetch_one::<Totals>()),
+            self.answer(self.ask(scope, ALERTS)?.fetch_all::<Firing>()),
+            self.root_causes_before(scope, window_s, from, minutes),
+            self.slis(scope, window_s, from),
         )?;
+        let root_causes = counts(totals.root_causes);
         Ok(Overview {
             at: Millis(now),
             window_s,
             series,
             urgency: counts(totals.urgency),
             sentiment: counts(totals.sentiment),
-            root_causes: counts(totals.root_causes),
+            rising: rising::of(&root_causes, &before),
+            root_causes,
+            slis,
+            lag: None,
             languages: counts(totals.languages),
             redactions: counts(totals.redactions),
             alerts,

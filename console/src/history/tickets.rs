@@ -139,7 +139,34 @@ impl History {
             .param("last_platform", platform)
             .param("last_ticket", ticket)
             .param("limit", limit);
-        Ok(query.fetch_all().await?)
+        self.answer(query.fetch_all()).await
+    }
+}
+
+/// The values that tickets have, for lists to choose from.
+#[derive(Debug, Clone, Default, Row, Serialize, Deserialize, ToSchema)]
+pub struct Seen {
+    /// Helpdesks.
+    pub platforms: Vec<String>,
+    /// Languages.
+    pub languages: Vec<String>,
+    /// Root causes.
+    pub root_causes: Vec<String>,
+}
+
+/// A label set of one's own may have thousands of causes; nobody scrolls through more than this.
+const SEEN: &str = "\
+SELECT
+    arraySort(groupUniqArray(20)(toString(t.platform))) AS platforms,
+    arraySort(groupUniqArray(100)(toString(t.language))) AS languages,
+    arraySort(groupUniqArray(500)(toString(t.root_cause))) AS root_causes
+FROM tickets AS t
+WHERE {scope:String} = '*' OR t.tenant = {scope:String}";
+
+impl History {
+    /// The values that the scope's tickets have.
+    pub async fn seen(&self, scope: &Scope) -> Result<Seen, ApiError> {
+        self.answer(self.ask(scope, SEEN)?.fetch_one()).await
     }
 }
 
@@ -174,6 +201,8 @@ pub struct Event {
     pub tags: Vec<String>,
     /// What was found, by kind.
     pub redactions: Vec<(String, u32)>,
+    /// Each finding: field, kind, detector and score. Where it stood is in the original text, which is not kept.
+    pub spans: Vec<(String, String, String, f32)>,
     /// Which redactor, with the version of the policy.
     pub redactor: String,
     /// What it is about.
@@ -196,8 +225,12 @@ pub struct Event {
     pub sentiment_score: f32,
     /// The writer's line of business.
     pub industry: String,
+    /// 0 to 1.
+    pub industry_confidence: f32,
     /// ISO 639-1.
     pub language: String,
+    /// 0 to 1.
+    pub language_confidence: f32,
     /// Who judged: `local`, `llm` or `human`.
     pub tier: String,
     /// Which model.
@@ -217,11 +250,13 @@ SELECT
     toUnixTimestamp64Milli(e.enriched_at) AS enriched_at, version, toString(status) AS status,
     toString(priority) AS priority, subject, body, summary, arrayMap(x -> toString(x), e.tags) AS tags,
     arrayMap((k, v) -> (toString(k), v), mapKeys(e.redactions), mapValues(e.redactions)) AS redactions,
+    arrayMap((f, k, d, s) -> (toString(f), toString(k), toString(d), s),
+        e.`spans.field`, e.`spans.kind`, e.`spans.detector`, e.`spans.score`) AS spans,
     toString(redactor) AS redactor,
     toString(root_cause) AS root_cause, root_cause_confidence, root_cause_abstained,
     toString(urgency) AS urgency, urgency_confidence, urgency_abstained,
     toString(sentiment) AS sentiment, sentiment_confidence, sentiment_score,
-    toString(industry) AS industry, toString(language) AS language,
+    toString(industry) AS industry, industry_confidence, toString(language) AS language, language_confidence,
     toString(tier) AS tier, toString(model) AS model, analysis_us, cost_microusd,
     arrayMap(x -> toString(x), e.notes) AS notes
 FROM ticket_events AS e
@@ -256,12 +291,72 @@ WHERE o.tenant = {scope:String} AND o.kind = 'write_back' AND o.service = {platf
 ORDER BY o.finished_at DESC
 LIMIT {limit:UInt32}";
 
+/// What a language model said of a ticket, or why it was not asked.
+#[derive(Debug, Clone, Row, Serialize, Deserialize, ToSchema)]
+pub struct Opinion {
+    /// Which event's text was judged.
+    pub event_id: String,
+    /// When.
+    pub answered_at: Millis,
+    /// `answered`, `skipped` or `failed`.
+    pub result: String,
+    /// Why it was skipped or failed.
+    pub reason: String,
+    /// Who was asked.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// Version of the question.
+    pub prompt: String,
+    /// Whether it was the answer to the same question before.
+    pub cached: bool,
+    /// How long it took, in milliseconds.
+    pub latency_ms: u64,
+    /// What it cost, in millionths of a US dollar.
+    pub cost_microusd: u64,
+    /// Empty unless answered, as the next ones.
+    pub root_cause: String,
+    /// 0 to 1, in the model's own words.
+    pub root_cause_confidence: f32,
+    /// How urgent it is.
+    pub urgency: String,
+    /// 0 to 1, in the model's own words.
+    pub urgency_confidence: f32,
+    /// How its writer feels.
+    pub sentiment: String,
+    /// 0 to 1, in the model's own words.
+    pub sentiment_confidence: f32,
+}
+
+const OPINIONS: &str = "\
+SELECT
+    event_id, toUnixTimestamp64Milli(o.answered_at) AS answered_at, toString(result) AS result,
+    toString(reason) AS reason, toString(provider) AS provider, toString(model) AS model, toString(prompt) AS prompt,
+    cached, latency_ms, cost_microusd, toString(root_cause) AS root_cause, root_cause_confidence,
+    toString(urgency) AS urgency, urgency_confidence, toString(sentiment) AS sentiment, sentiment_confidence
+FROM opinions AS o
+WHERE o.tenant = {scope:String} AND o.platform = {platform:String} AND o.ticket_id = {ticket:String}
+ORDER BY o.answered_at DESC
+LIMIT {limit:UInt32}";
+
 impl History {
+    /// The opinions on a ticket, newest first.
+    pub async fn opinions(
+        &self,
+        scope: &Scope,
+        platform: &str,
+        ticket: &str,
+    ) -> Result<Vec<Opinion>, ApiError> {
+        scope.one()?;
+        let query = self.ask(scope, OPINIONS)?.param("platform", platform).param("ticket", ticket);
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
+    }
+
     /// The events of a ticket, newest first; empty if the tenant has no such ticket.
     pub async fn events(&self, scope: &Scope, platform: &str, ticket: &str) -> Result<Vec<Event>, ApiError> {
         scope.one()?;
         let query = self.ask(scope, EVENTS)?.param("platform", platform).param("ticket", ticket);
-        Ok(query.param("limit", MOST_EVENTS).fetch_all().await?)
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
     }
 
     /// The write-backs to a ticket, newest first.
@@ -273,6 +368,6 @@ impl History {
     ) -> Result<Vec<WriteBack>, ApiError> {
         scope.one()?;
         let query = self.ask(scope, WRITE_BACKS)?.param("platform", platform).param("ticket", ticket);
-        Ok(query.param("limit", MOST_EVENTS).fetch_all().await?)
+        self.answer(query.param("limit", MOST_EVENTS).fetch_all()).await
     }
 }

@@ -12,11 +12,16 @@ use axum::http::{HeaderMap, header};
 use deskstream_runtime::Process;
 use deskstream_schemas::{ActorKind, EVERY_TENANT};
 
-/// The tenant whose data a caller may see: made from a token or key only, never from what a request says.
+/// The tenant whose data a caller may see: made from a token or key, never from what a request says.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope(String);
 
 impl Scope {
+    /// Of a command on the machine itself, whose user has the configuration, and with it every key: never of a request.
+    pub fn of_command(tenant: &str) -> Self {
+        Self(tenant.to_owned())
+    }
+
     /// The tenant's id; `*` for all of them.
     pub fn tenant(&self) -> &str {
         &self.0

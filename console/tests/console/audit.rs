@@ -35,6 +35,9 @@ async fn who_did_what_is_in_the_trail_of_its_tenant_and_can_be_exported() {
     for private in [PASSWORD, "not her password", "anna@acme.example", OPERATOR, "argon2"] {
         assert!(!all.text.contains(private), "{private}");
     }
+    let people = world.api.get(&anna, "/api/v1/audit?limit=200&actor_kind=user").await.json();
+    assert!(people["items"].as_array().unwrap().iter().all(|entry| entry["actor_kind"] == "user"));
+    assert_eq!(world.api.get(&anna, "/api/v1/audit?actor_kind=api_key").await.json()["items"], json!([]));
     // Each page is an entry itself, so pages are read from a fixed time back.
     let newest = all.json()["items"][0]["at"].as_str().unwrap().to_owned();
     let (mut count, mut cursor) = (0, String::new());

@@ -67,6 +67,7 @@ async fn every_answer_has_its_safety_headers_and_an_id_of_its_own() {
         let answer = world.api.send(request).await;
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("require-trusted-types-for 'script'"), "{policy}");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers["cache-control"], "no-store");
         assert!(answer.headers.get("strict-transport-security").is_none(), "without TLS");

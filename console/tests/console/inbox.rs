@@ -1,6 +1,9 @@
 //! The inbox, reviews and the overview, from records that came through Kafka and the ClickHouse sink.
 
 use crate::support::{World, outcome, ticket};
+use deskstream_console::history::History;
+use deskstream_console::http::error::ApiError;
+use deskstream_console::identity::caller::Scope;
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::{Alert, AlertState, Severity, Topic, Window};
 use futures::StreamExt as _;
@@ -69,6 +72,11 @@ async fn the_inbox_is_filtered_searched_and_paged_and_a_ticket_is_shown_whole() 
         (&json!("solved"), &json!("refund"), &json!("local"))
     );
     assert_eq!(newest["redactions"], json!([["email", 1]]));
+    assert_eq!(newest["spans"], json!([["subject", "email", "regex", 1.0]]));
+    let filters = world.api.get(&anna, "/api/v1/tickets/filters").await.json();
+    assert_eq!((&filters["platforms"], &filters["languages"]), (&json!(["zendesk"]), &json!(["en"])));
+    assert!(filters["root_causes"].as_array().unwrap().contains(&json!("refund")), "{filters}");
+    assert_eq!(filters["labels"]["urgency"], json!(["low", "normal", "high", "critical"]));
     assert!((newest["urgency_confidence"].as_f64().unwrap() - 0.75).abs() < 1e-6);
     assert_eq!(shown["review"], json!(null));
 
@@ -86,6 +94,22 @@ async fn the_inbox_is_filtered_searched_and_paged_and_a_ticket_is_shown_whole() 
     let nowhere =
         world.api.post(&anna, "/api/v1/tickets/zendesk/999/reviews", &json!({ "urgency": "low" })).await;
     assert_eq!(nowhere.problem(), "not-found");
+}
+
+/// Whoever accepts a question and never answers it is not waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_clickhouse_is_away() {
+    let frozen = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", frozen.local_addr().unwrap());
+    let mut config = crate::support::process("frozen", &[]).await.config.clickhouse.clone();
+    config.url = url.parse().unwrap();
+    let history = History::new(&config).with_patience(std::time::Duration::from_millis(200));
+    let scope = Scope::of_command("acme");
+    let accepted = async { frozen.accept().await.unwrap() };
+    let (answer, _held) = tokio::join!(history.events(&scope, "zendesk", "1"), accepted);
+    assert!(matches!(answer, Err(ApiError::Away("ClickHouse"))), "{answer:?}");
+    let overview = history.overview(&scope, 60, now_ms()).await;
+    assert!(matches!(overview, Err(ApiError::Away("ClickHouse"))), "{overview:?}");
 }
 
 fn window(tenant: &str, start: i64, version: i64, tickets: i64) -> Window {
@@ -155,6 +179,10 @@ async fn the_overview_counts_the_latest_windows_and_follows_them() {
         };
         world.produce(Topic::Alerts, &alert.dedup_key, &alert).await;
     }
+    // In the hour before there was less.
+    let earlier = window("acme", start - 3_600_000, 1, 1);
+    let earlier = Window { root_causes: BTreeMap::from([("billing".into(), 4)]), ..earlier };
+    world.produce(Topic::Windows, &earlier.key(), &earlier).await;
     let path = "/api/v1/overview?minutes=60";
     let overview = world
         .until(&anna, path, |o| {
@@ -164,6 +192,19 @@ async fn the_overview_counts_the_latest_windows_and_follows_them() {
     assert_eq!(overview["series"][0]["tickets"], 8, "the latest version holds");
     assert_eq!(overview["root_causes"][0], json!({ "label": "billing", "count": 10 }));
     assert_eq!(overview["redactions"][0]["count"], 8);
+    assert_eq!((&overview["series"][0]["high"], &overview["series"][0]["negative"]), (&json!(3), &json!(2)));
+    let rising =
+        world.until(&anna, path, |o| o["rising"].as_array().unwrap().len() == 2).await["rising"].clone();
+    assert_eq!(rising[0], json!({ "label": "refund", "count": 6, "before": 0 }));
+    assert_eq!(rising[1], json!({ "label": "billing", "count": 10, "before": 4 }));
+    // 30 events, of which two were refused; both windows are quick; nothing was written back.
+    let slis = &overview["slis"];
+    assert!((slis[0]["value"].as_f64().unwrap() - 28.0 / 30.0).abs() < 1e-9, "{slis}");
+    assert_eq!(
+        (&slis[1]["value"], &slis[1]["of"], &slis[2]["value"]),
+        (&json!(1.0), &json!(2), &json!(null))
+    );
+    assert_eq!(overview["lag"], json!(null), "a tenant is not told of the others' events");
     assert_eq!(
         (&overview["alerts"][0]["rule"], &overview["alerts"][0]["worst_value"]),
         (&json!("urgent"), &json!(12.0))

@@ -85,6 +85,8 @@ fn path(which: usize, a: &str, b: &str) -> (Method, String) {
         18 => (Method::PATCH, format!("/api/v1/users/{a}")),
         19 => (Method::DELETE, format!("/api/v1/me/sessions/{a}")),
         20 => get("/api/v1/quality".to_owned()),
+        21 => get("/api/v1/tickets/filters".to_owned()),
+        22 => get("/api/v1/settings/redaction-kinds".to_owned()),
         _ => get("/api/v1/audit?limit=200".to_owned()),
     }
 }
@@ -99,7 +101,7 @@ fn no_sequence_of_calls_by_one_tenant_returns_a_byte_of_another() {
         let own = runtime.block_on(world.api.get(token, "/api/v1/tickets")).text;
         assert!(own.contains(mark));
     }
-    let calls = proptest::collection::vec((0..22usize, 0..ids, 0..ids, 0..2usize), 1..12);
+    let calls = proptest::collection::vec((0..24usize, 0..ids, 0..ids, 0..2usize), 1..12);
     let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
     runner
         .run(&calls, |calls| {

@@ -62,6 +62,11 @@ impl Children {
         Ok(Self { samples, ports, services, restarts: 0 })
     }
 
+    /// Takes another process in, which is stopped after the others.
+    pub fn add(&mut self, spec: Spec, child: Supervised) {
+        self.services.push((spec, child));
+    }
+
     /// Where the samples are.
     pub fn samples(&self) -> &PortFile {
         &self.ports
@@ -110,9 +115,19 @@ pub async fn service(
     admin: u16,
     workers: Option<u16>,
 ) -> anyhow::Result<(Spec, Supervised)> {
+    service_with(setup, name, admin, workers.map(|n| format!("--workers={n}")).into_iter().collect()).await
+}
+
+/// As [`service`], with further flags.
+pub async fn service_with(
+    setup: &Setup,
+    name: &str,
+    admin: u16,
+    more: Vec<String>,
+) -> anyhow::Result<(Spec, Supervised)> {
     let mut args = vec![name.to_owned(), format!("--config={}", setup.config_path().display())];
     args.push(format!("--admin=127.0.0.1:{admin}"));
-    args.extend(workers.map(|n| format!("--workers={n}")));
+    args.extend(more);
     let spec = spec(setup, name, &args)?;
     let mut child = Supervised::spawn(&spec)?;
     ready(admin, &mut child).await?;
@@ -228,6 +243,15 @@ pub struct Metrics {
 static LOCAL: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
 
 impl Metrics {
+    /// Requests that the console's API has answered.
+    pub async fn console_requests(admin: u16) -> u64 {
+        let url = format!("http://127.0.0.1:{admin}/metrics");
+        let Ok(answer) = LOCAL.get(url).send().await else { return 0 };
+        let text = answer.text().await.unwrap_or_default();
+        let counts = text.lines().filter(|line| line.starts_with("deskstream_console_requests_total{"));
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// Reads its metrics.
     pub async fn of(setup: &Setup) -> Self {
         let url = format!("http://127.0.0.1:{}/metrics", setup.admin_run);

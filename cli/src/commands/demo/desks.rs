@@ -151,9 +151,9 @@ impl Desks {
     }
 
     /// Where they are, for the user.
-    pub fn welcome(&self) -> String {
-        let (fresh, chat) = (self.freshdesk.url(), self.intercom.url());
-        format!("  {FRESHDESK}'s desk  {fresh} (Freshdesk)\n  {INTERCOM}'s desk  {chat} (Intercom)\n")
+    pub fn welcome(&self) -> Vec<(String, String)> {
+        let desk = |tenant: &str, url: &str, what: &str| (format!("{tenant}'s desk"), format!("{url} ({what})"));
+        vec![desk(FRESHDESK, &self.freshdesk.url(), "Freshdesk"), desk(INTERCOM, &self.intercom.url(), "Intercom")]
     }
 
     /// Tickets a second from now on, of all tickets of the demo.

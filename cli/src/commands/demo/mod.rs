@@ -1,16 +1,18 @@
 //! `deskstream demo`: the whole product on this machine, with sample helpdesks in place of accounts.
 //!
 //! The demo is an operator: it starts Kafka, the registry and ClickHouse, writes a configuration, and runs the
-//! same `deskstream connect` and `deskstream run` that one would run in production. Nothing it starts outlives it.
+//! same `deskstream connect`, `deskstream run` and `deskstream console` that one would run in production. Nothing it starts outlives it.
 #![allow(clippy::print_stdout, reason = "the answer of a command goes to stdout")]
 
 pub mod children;
+mod console;
 mod desks;
 pub mod setup;
 pub mod summary;
 
 use anyhow::Context;
 use children::{Children, Traffic};
+use console::DemoConsole;
 use desks::Desks;
 use deskstream_embedded::{ClickHouseEndpoint, Platform, PlatformOptions, Progress};
 use deskstream_runtime::shutdown;
@@ -47,6 +49,10 @@ pub struct Args {
     /// Workers of the pipeline.
     #[arg(long, short, default_value_t = 1, value_name = "N")]
     workers: u16,
+
+    /// Port of the console; 8090, or a free one if that is taken.
+    #[arg(long, value_name = "PORT")]
+    console_port: Option<u16>,
 
     /// Keep data, configuration and logs in this folder; without it they are temporary.
     #[arg(long, value_name = "DIR")]
@@ -85,9 +91,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let setup = Setup::write(folder.path(), &platform)?;
     let mut children = Children::start(&setup, &progress, args.workers, &LIFELIKE).await?;
+    let console = DemoConsole::start(&setup, &progress, &mut children, args.console_port).await?;
     let desks = Desks::start(&setup, args.rate).await.context("start the sample Freshdesk and Intercom")?;
     let ended = tokio::select! {
-        ended = present(&args, &setup, &mut children, &desks) => ended,
+        ended = present(&args, &setup, &mut children, &console, &desks) => ended,
         () = stop.cancelled() => Ok(None),
     };
     desks.stop().await;
@@ -112,10 +119,11 @@ async fn present(
     args: &Args,
     setup: &Setup,
     children: &mut Children,
+    console: &DemoConsole,
     desks: &Desks,
 ) -> anyhow::Result<Option<Summary>> {
     if !args.json {
-        print!("{}", setup.welcome(children.samples(), &desks.welcome()));
+        print!("{}", setup.welcome(children.samples(), &console.welcome(), &desks.welcome()));
     }
     let traffic = Traffic::new(children.samples());
     traffic.rate(args.rate).await.context("start the sample helpdesks' traffic")?;
@@ -147,7 +155,7 @@ async fn present(
     loop {
         let summary = Summary::take(setup, &traffic, desks.acknowledged()).await?;
         if summary.settled() || Instant::now() > deadline {
-            return Ok(Some(summary));
+            return Ok(Some(Summary { console: Some(console.counted().await), ..summary }));
         }
         children.revive()?;
         tokio::time::sleep(Duration::from_millis(500)).await;

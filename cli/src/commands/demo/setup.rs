@@ -90,7 +90,7 @@ impl Setup {
         self.root.join("logs").join(format!("{name}.log"))
     }
 
-    fn secret_path(&self, name: &str) -> PathBuf {
+    pub fn secret_path(&self, name: &str) -> PathBuf {
         self.root.join("secrets").join(name)
     }
 
@@ -164,12 +164,20 @@ impl Setup {
     }
 
     /// What a user sees when all is up.
-    pub fn welcome(&self, samples: &PortFile, desks: &str) -> String {
+    pub fn welcome(
+        &self,
+        samples: &PortFile,
+        first: &[(&str, String)],
+        desks: &[(String, String)],
+    ) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string does not fail.
             let _ = writeln!(text, "  {name:<14}{value}");
         };
+        for (name, value) in first {
+            line(name, value);
+        }
         line("Kafka", &self.kafka);
         line("registry", &self.registry);
         let user = &self.reader.user;
@@ -189,10 +197,9 @@ impl Setup {
         for tenant in &samples.tenants {
             line(&format!("{}'s desk", tenant.tenant), &tenant.zendesk_url);
         }
-        text.push_str(desks);
-        let mut line = |name: &str, value: &str| {
-            let _ = writeln!(text, "  {name:<14}{value}");
-        };
+        for (name, value) in desks {
+            line(name, value);
+        }
         line("files", &self.root.display().to_string());
         format!("\nDeskstream is up.\n{text}\nCtrl-C ends it.\n\n")
     }

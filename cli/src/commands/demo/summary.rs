@@ -1,6 +1,7 @@
 //! What the demo did, counted where it ended up: in ClickHouse and at the sample helpdesks.
 
 use super::children::{Metrics, Traffic};
+use super::console::Counted;
 use super::setup::Setup;
 use anyhow::Context;
 use clickhouse::Client;
@@ -51,6 +52,8 @@ pub struct Summary {
     pub lag: i64,
     /// Offsets that ClickHouse holds twice or lacks; none if all is well.
     pub integrity_problems: u64,
+    /// What the console did; none where there is none.
+    pub console: Option<Counted>,
 }
 
 /// Offsets that ClickHouse holds twice.
@@ -125,6 +128,7 @@ impl Summary {
             .await?,
             lag: metrics.lag,
             integrity_problems: doubled_offsets(client).await?,
+            console: None,
         })
     }
 
@@ -141,6 +145,7 @@ impl Summary {
             && self.write_backs_applied > 0
             && self.repeated_write_backs == 0
             && !self.redactions.is_empty()
+            && self.console.as_ref().is_none_or(|console| console.up)
     }
 
     /// One line of progress.
@@ -203,6 +208,11 @@ impl fmt::Display for Summary {
         writeln!(f, "  receipt to enriched    {}", ms(&self.to_enriched))?;
         writeln!(f, "  receipt to write-back  {}", ms(&self.to_write_back))?;
         writeln!(f, "  lag                    {}", self.lag)?;
-        writeln!(f, "  doubled offsets        {}", self.integrity_problems)
+        writeln!(f, "  doubled offsets        {}", self.integrity_problems)?;
+        if let Some(console) = &self.console {
+            let up = if console.up { "up" } else { "does not answer" };
+            writeln!(f, "  console                {up}, {} requests answered", console.requests)?;
+        }
+        Ok(())
     }
 }
