@@ -6,9 +6,9 @@ mod options;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    alerts, audit, backfill, bench, compare, connect, connectors, console, dead_letters, demo, doctor, erase, eval,
-    import, keys, migrate, model, policy, redact, registry, run, samples, trace, train, validate, webhooks,
-    write_back,
+    alerts, audit, backfill, bench, compare, connect, connectors, console, dead_letters, demo, doctor, erase,
+    eval, import, keys, migrate, model, policy, redact, registry, run, samples, trace, train, validate,
+    webhooks, write_back,
 };
 use deskstream_runtime::config::{Config, LogFormat};
 use std::process::ExitCode;

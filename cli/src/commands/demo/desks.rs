@@ -152,8 +152,12 @@ impl Desks {
 
     /// Where they are, for the user.
     pub fn welcome(&self) -> Vec<(String, String)> {
-        let desk = |tenant: &str, url: &str, what: &str| (format!("{tenant}'s desk"), format!("{url} ({what})"));
-        vec![desk(FRESHDESK, &self.freshdesk.url(), "Freshdesk"), desk(INTERCOM, &self.intercom.url(), "Intercom")]
+        let desk =
+            |tenant: &str, url: &str, what: &str| (format!("{tenant}'s desk"), format!("{url} ({what})"));
+        vec![
+            desk(FRESHDESK, &self.freshdesk.url(), "Freshdesk"),
+            desk(INTERCOM, &self.intercom.url(), "Intercom"),
+        ]
     }
 
     /// Tickets a second from now on, of all tickets of the demo.
