@@ -7,6 +7,7 @@
 //! | `map` | Zendesk's shapes to ours; identity, versions, our own echoes |
 //! | `receive` | the account at the webhook server |
 //! | `client` | the part of the REST API that we use |
+//! | `state` | what a write-back reads and writes of a ticket |
 //! | `poll` | incremental export with a durable cursor |
 //! | `backfill` | the export again, from months ago |
 //! | `decide` | what a write-back writes: pure |
@@ -25,6 +26,7 @@ pub mod map;
 mod poll;
 mod receive;
 mod search;
+mod state;
 pub mod verify;
 mod webhooks;
 mod write_back;

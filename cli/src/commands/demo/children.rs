@@ -235,6 +235,7 @@ impl Traffic {
 pub struct Metrics {
     pub events: u64,
     pub enriched: u64,
+    /// Decisions to be written back; one that was issued again has one outcome.
     pub commands: u64,
     pub lag: i64,
 }
@@ -258,6 +259,7 @@ impl Metrics {
         // A pipeline that is just being restarted says nothing for a moment.
         let Ok(answer) = LOCAL.get(url).send().await else { return Self { lag: -1, ..Self::default() } };
         let text = answer.text().await.unwrap_or_default();
+        let repeated = Self::repeated(setup).await;
         let value = |name: &str| {
             let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
             line.and_then(|v| v.trim().parse::<f64>().ok()).unwrap_or(0.0)
@@ -270,8 +272,18 @@ impl Metrics {
         Self {
             events: value("deskstream_pipeline_events_total") as u64,
             enriched: value("deskstream_pipeline_enriched_total") as u64,
-            commands: value("deskstream_pipeline_commands_total") as u64,
+            commands: (value("deskstream_pipeline_commands_total") - repeated).max(0.0) as u64,
             lag: value("deskstream_pipeline_lag_records") as i64,
         }
+    }
+
+    /// Commands that the connectors had finished before.
+    async fn repeated(setup: &Setup) -> f64 {
+        let url = format!("http://127.0.0.1:{}/metrics", setup.admin_connect);
+        let Ok(answer) = LOCAL.get(url).send().await else { return 0.0 };
+        let text = answer.text().await.unwrap_or_default();
+        let commands = text.lines().filter_map(|l| l.strip_prefix("deskstream_write_back_commands_total{"));
+        let repeated = commands.filter(|labels| labels.contains("result=\"repeated\""));
+        repeated.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 }
