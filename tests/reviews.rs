@@ -101,16 +101,17 @@ async fn a_review_corrects_windows_ticket_and_quality_and_a_restart_changes_noth
 
 /// Tickets of one day with one text.
 async fn tickets_of(bed: &Bed, name: &str, created_at: i64, count: usize, body: &str) {
-    for number in 0..count {
+    let sends = (0..count).map(|number| {
         let id = format!("{name}-{number}");
         let mut event = bed::event(0);
-        event.event_id = id.clone();
+        event.event_id.clone_from(&id);
         event.ticket_id = id;
         (event.created_at, event.occurred_at) = (created_at, created_at);
         let content =
             TicketContent { subject: "Hello".into(), body: body.into(), ..TicketContent::default() };
-        bed.sink.send(event, &content).await.unwrap();
-    }
+        async move { bed.sink.send(event, &content).await.map(drop) }
+    });
+    futures::future::try_join_all(sends).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
