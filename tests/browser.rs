@@ -53,6 +53,7 @@ async fn an_operator_finds_reads_corrects_and_proves_in_a_browser() {
     page.open_the_strangers_ticket_by_keyboard().await;
     page.correct_it_and_find_that_in_the_audit_trail().await;
     the_terminal_tells_the_same(&demo);
+    page.find_the_correction_in_the_figures().await;
     page.change_the_policy_and_meet_another_who_did().await;
     page.users_keys_and_sessions().await;
     page.look_around().await;
@@ -251,6 +252,25 @@ impl Pages {
         browser.value(&format!("({row}).querySelector('button').click()")).await;
         browser.until("document.querySelector('.detail').innerText.includes('fraud_or_security')").await;
         browser.inspect("audit").await;
+    }
+
+    /// The pipeline has joined it with what the model said.
+    async fn find_the_correction_in_the_figures(&self) {
+        let browser = &self.browser;
+        self.open("/quality?tenant=acme&head=urgency").await;
+        let reviewed = "document.querySelector('[aria-label^=Models] tbody td.right')?.textContent === '1'";
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            browser.until("document.querySelector('.stack') && !document.querySelector('.stale')").await;
+            if browser.value(reviewed).await == true {
+                break;
+            }
+            assert!(Instant::now() < deadline, "the correction is in no figure");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            browser.driver.refresh().await.unwrap();
+        }
+        browser.until("document.querySelectorAll('[aria-label^=Labels] tbody tr').length >= 1").await;
+        browser.inspect("quality").await;
     }
 
     /// The operator once more, by the API alone.

@@ -20,13 +20,14 @@ const PAGE: &str = "index.html";
 const ASSETS: &str = "/assets/";
 
 /// Where pages are; what follows one of them is the page's own business. `ui/app.js` has the same list.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/",
     "/first-operator",
     "/sign-in",
     "/overview",
     "/inbox",
     "/tickets",
+    "/quality",
     "/audit",
     "/settings",
     "/users",

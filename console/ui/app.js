@@ -9,6 +9,7 @@ import { SignIn } from "./pages/sign_in.js";
 import { Overview } from "./pages/overview.js";
 import { Inbox } from "./pages/inbox.js";
 import { Ticket } from "./pages/ticket.js";
+import { Quality } from "./pages/quality.js";
 import { Audit } from "./pages/audit.js";
 import { Settings } from "./pages/settings.js";
 import { Users } from "./pages/users.js";
@@ -21,6 +22,7 @@ const PAGES = {
   overview: [Overview, "Overview", "read-metrics"],
   inbox: [Inbox, "Inbox", "read-tickets"],
   tickets: [Ticket, "Ticket", "read-tickets"],
+  quality: [Quality, "Quality", "read-metrics"],
   audit: [Audit, "Audit trail", "read-audit"],
   settings: [Settings, "Redaction policy", "read-settings"],
   users: [Users, "Users", "read-users"],

@@ -10,6 +10,7 @@ import { label } from "./format.js";
 const NAVIGATION = [
   ["/overview", "Overview", "overview", "read-metrics"],
   ["/inbox", "Inbox", "inbox", "read-tickets"],
+  ["/quality", "Quality", "quality", "read-metrics"],
   ["/audit", "Audit trail", "audit", "read-audit"],
   ["/settings", "Redaction", "settings", "read-settings"],
   ["/users", "Users", "users", "read-users"],
