@@ -271,6 +271,9 @@ impl Pages {
         }
         browser.until("document.querySelectorAll('[aria-label^=Labels] tbody tr').length >= 1").await;
         browser.inspect("quality").await;
+        // The list shows what the reviewer said, too.
+        self.open("/inbox?tenant=acme&q=zaunkoenig&root_cause=fraud_or_security").await;
+        browser.until("document.querySelectorAll('.inbox tbody tr').length === 1").await;
     }
 
     /// The operator once more, by the API alone.

@@ -65,7 +65,7 @@ pub struct Ticket {
     pub root_cause_confidence: f32,
     /// ISO 639-1.
     pub language: String,
-    /// Who judged: `local`, `llm` or `human`.
+    /// Who judged: `local`, `encoder`, `llm` or `human`.
     pub tier: String,
     /// Which model.
     pub model: String,
@@ -88,10 +88,11 @@ SELECT
     toString(tenant) AS tenant, toString(platform) AS platform, ticket_id,
     toUnixTimestamp64Milli(t.occurred_at) AS occurred_at, toUnixTimestamp64Milli(t.created_at) AS created_at,
     toString(status) AS status, toString(priority) AS priority, subject, summary,
-    toString(urgency) AS urgency, urgency_confidence, toString(sentiment) AS sentiment, sentiment_score,
-    toString(root_cause) AS root_cause, root_cause_confidence, toString(language) AS language,
-    toString(tier) AS tier, toString(model) AS model, toUInt64(arraySum(mapValues(t.redactions))) AS redactions
-FROM tickets AS t FINAL
+    toString(urgency) AS urgency, toFloat32(t.urgency_confidence) AS urgency_confidence,
+    toString(sentiment) AS sentiment, toFloat32(t.sentiment_score) AS sentiment_score,
+    toString(root_cause) AS root_cause, toFloat32(t.root_cause_confidence) AS root_cause_confidence,
+    toString(language) AS language, toString(tier) AS tier, toString(model) AS model, toUInt64(arraySum(mapValues(t.redactions))) AS redactions
+FROM v_tickets AS t
 WHERE ({scope:String} = '*' OR t.tenant = {scope:String})
     AND ({tenant:String} = '' OR t.tenant = {tenant:String})
     AND ({platform:String} = '' OR t.platform = {platform:String})
@@ -160,7 +161,7 @@ SELECT
     arraySort(groupUniqArray(20)(toString(t.platform))) AS platforms,
     arraySort(groupUniqArray(100)(toString(t.language))) AS languages,
     arraySort(groupUniqArray(500)(toString(t.root_cause))) AS root_causes
-FROM tickets AS t
+FROM v_tickets AS t
 WHERE {scope:String} = '*' OR t.tenant = {scope:String}";
 
 impl History {
@@ -231,7 +232,7 @@ pub struct Event {
     pub language: String,
     /// 0 to 1.
     pub language_confidence: f32,
-    /// Who judged: `local`, `llm` or `human`.
+    /// Who judged: `local`, `encoder`, `llm` or `human`.
     pub tier: String,
     /// Which model.
     pub model: String,

@@ -4,7 +4,7 @@ import { call, get } from "../api.js";
 import { Field, Badge, Confidence, Skeleton, Time, Urgency, Sentiment, useForm, useLoad, toast } from "../parts.js";
 import { label, language } from "../format.js";
 
-const TIERS = { local: "Local model", llm: "Language model", human: "A reviewer" };
+const TIERS = { local: "Local model", encoder: "Local encoder", llm: "Language model", human: "A reviewer" };
 
 export function Analysis({ event, review }) {
   const rows = [
