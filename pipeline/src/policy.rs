@@ -5,8 +5,9 @@
 //! else of the tenant, and goes with that key. In clear there is only what an operator has to see: how many rules.
 
 use deskstream_redact::{ConfigError, PseudonymKey, RedactConfig, Redactor};
+use deskstream_runtime::control::sealed::{self, SealedError};
 use deskstream_runtime::control::{Control, ControlError};
-use deskstream_runtime::seal::{OpenError, SealError, Vault};
+use deskstream_runtime::seal::{SealError, Vault};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::ControlEntity;
 use serde_json::json;
@@ -31,12 +32,9 @@ pub enum PolicyError {
         /// Column, from 1.
         column: usize,
     },
-    /// The sealed policy is not there.
-    #[error("its sealed part is missing")]
-    Unsealed,
     /// It could not be opened.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] SealedError),
     /// It could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -97,7 +95,7 @@ pub(crate) fn entity(
         .to_string(),
         secret: None,
     };
-    entity.secret = Some(vault.seal(tenant, entity.key().as_bytes(), &plain)?);
+    sealed::seal(vault, &mut entity, &plain)?;
     Ok(entity)
 }
 
@@ -106,12 +104,7 @@ pub(crate) fn entity(
 /// # Errors
 /// If it can't be opened or understood.
 pub fn read(vault: &Vault, entity: &ControlEntity) -> Result<RedactConfig, PolicyError> {
-    let sealed = entity.secret.as_ref().ok_or(PolicyError::Unsealed)?;
-    // A policy sealed for somebody else is none of this tenant's.
-    if sealed.key_id.rsplit_once('/').is_none_or(|(tenant, _)| tenant != entity.tenant) {
-        return Err(OpenError::Tampered.into());
-    }
-    let plain = vault.open(sealed, entity.key().as_bytes())?;
+    let plain = sealed::open(vault, entity)?;
     serde_json::from_slice(&plain)
         // The message of the error may quote a value.
         .map_err(|error| PolicyError::Unreadable { line: error.line(), column: error.column() })

@@ -5,6 +5,7 @@
 //! the broker acknowledged the change *and* this process has read it back, so that a process sees its own writes.
 
 mod keys;
+pub mod sealed;
 
 use crate::config::KafkaConfig;
 use crate::health::{Health, Part};

@@ -9,14 +9,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use deskstream_runtime::Process;
 use deskstream_runtime::control::ControlError;
-use deskstream_runtime::seal::{OpenError, SealError};
-use deskstream_runtime::time::now_ms;
+use deskstream_runtime::control::sealed::{self, SealedError};
+use deskstream_runtime::seal::SealError;
 use deskstream_schemas::{AuditHead, ControlEntity, EVERY_TENANT};
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// Kind of the entities that hold keys.
 pub const AUDIT_KEY_KIND: &str = "audit-key";
@@ -37,7 +36,7 @@ pub enum SigningError {
         id: String,
         /// Why.
         #[source]
-        source: OpenError,
+        source: SealedError,
     },
     /// An entity is none of ours.
     #[error("audit-key {0} in the control topic is not an Ed25519 key")]
@@ -71,17 +70,9 @@ impl Signer {
         let pair =
             Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|_| SigningError::Malformed(id.clone()))?;
         let public = BASE64_STANDARD.encode(pair.public_key());
-        let secret = process.vault.seal(EVERY_TENANT, aad(&id).as_bytes(), document.as_ref())?;
-        let entity = ControlEntity {
-            kind: AUDIT_KEY_KIND.to_owned(),
-            id: id.clone(),
-            tenant: EVERY_TENANT.to_owned(),
-            version: 1,
-            updated_at: now_ms(),
-            updated_by: by.to_owned(),
-            body: serde_json::json!({"algorithm": "Ed25519", "public_key": public}).to_string(),
-            secret: Some(secret),
-        };
+        let body = serde_json::json!({"algorithm": "Ed25519", "public_key": public}).to_string();
+        let mut entity = process.control.next((AUDIT_KEY_KIND, &id, EVERY_TENANT), by, body);
+        sealed::seal(&process.vault, &mut entity, document.as_ref())?;
         process.control.put(&entity).await?;
         tracing::info!(key = %id, "made a key that signs the audit trail");
         Ok(Self { id, pair })
@@ -106,13 +97,10 @@ impl Signer {
     }
 
     fn open(process: &Process, entity: &ControlEntity) -> Result<Self, SigningError> {
-        let malformed = || SigningError::Malformed(entity.id.clone());
-        let sealed = entity.secret.as_ref().ok_or_else(malformed)?;
-        let opened = process
-            .vault
-            .open(sealed, aad(&entity.id).as_bytes())
+        let opened = sealed::open(&process.vault, entity)
             .map_err(|source| SigningError::Open { id: entity.id.clone(), source })?;
-        let pair = Ed25519KeyPair::from_pkcs8(&Zeroizing::new(opened)).map_err(|_| malformed())?;
+        let pair =
+            Ed25519KeyPair::from_pkcs8(&opened).map_err(|_| SigningError::Malformed(entity.id.clone()))?;
         Ok(Self { id: entity.id.clone(), pair })
     }
 
@@ -136,10 +124,6 @@ fn newest(process: &Process) -> Option<Arc<ControlEntity>> {
         .list(AUDIT_KEY_KIND)
         .into_iter()
         .max_by(|a, b| (a.updated_at, &a.id).cmp(&(b.updated_at, &b.id)))
-}
-
-fn aad(id: &str) -> String {
-    format!("{AUDIT_KEY_KIND}/{id}")
 }
 
 /// Public keys by their ids.

@@ -5,10 +5,10 @@ use super::super::{intake, own_user, state};
 use deskstream_runtime::Process;
 use deskstream_runtime::config::{self, AccountSettings, ConfigError, Helpdesk, Secrets, TenantConfig};
 use deskstream_runtime::control::ControlError;
-use deskstream_runtime::seal::{OpenError, SealError};
-use deskstream_runtime::time::now_ms;
+use deskstream_runtime::control::sealed::{self, SealedError};
+use deskstream_runtime::seal::SealError;
 use deskstream_schemas::{ControlEntity, Platform};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -34,7 +34,7 @@ pub enum ConnectionError {
     Locked {
         name: String,
         #[source]
-        source: OpenError,
+        source: SealedError,
     },
     #[error(transparent)]
     Settings(#[from] ConfigError),
@@ -136,13 +136,9 @@ impl Connection {
 
 /// Opens the secrets of an entity.
 fn open(process: &Process, entity: &ControlEntity) -> Result<Secrets, ConnectionError> {
-    let unreadable = || ConnectionError::Unreadable(entity.id.clone());
-    let sealed = entity.secret.as_ref().ok_or_else(unreadable)?;
-    let opened = process.vault.open(sealed, entity.key().as_bytes());
-    let plain = opened.map_err(|source| ConnectionError::Locked { name: entity.id.clone(), source })?;
-    let plain = Zeroizing::new(plain);
-    let values: BTreeMap<String, SecretString> = serde_json::from_slice(&plain).map_err(|_| unreadable())?;
-    Ok(values)
+    let locked = |source| ConnectionError::Locked { name: entity.id.clone(), source };
+    let plain = sealed::open(&process.vault, entity).map_err(locked)?;
+    serde_json::from_slice(&plain).map_err(|_| ConnectionError::Unreadable(entity.id.clone()))
 }
 
 /// The account that an entity describes, as a configuration file would.
@@ -245,17 +241,9 @@ impl Draft {
         let elsewhere =
             self.before.as_ref().is_some_and(|before| before.settings.get("url") != self.settings.get("url"));
         let body = Body { settings: self.settings, secrets: names };
-        let mut entity = ControlEntity {
-            kind: CONNECTION_KIND.to_owned(),
-            id: self.name.clone(),
-            tenant: self.tenant.clone(),
-            version: control.get(CONNECTION_KIND, &self.name).map_or(1, |old| old.version + 1),
-            updated_at: now_ms(),
-            updated_by: by.to_owned(),
-            body: serde_json::to_string(&body).expect("texts and numbers are JSON"),
-            secret: None,
-        };
-        entity.secret = Some(process.vault.seal(&self.tenant, entity.key().as_bytes(), &plain)?);
+        let body = serde_json::to_string(&body).expect("texts and numbers are JSON");
+        let mut entity = control.next((CONNECTION_KIND, &self.name, &self.tenant), by, body);
+        sealed::seal(&process.vault, &mut entity, &plain)?;
         if elsewhere {
             forget(process, &self.tenant, self.helpdesk).await?;
         }
