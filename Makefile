@@ -77,5 +77,5 @@ tools:
 
 deny: tools
 	@cargo deny --version 2>/dev/null | grep -q ' $(DENY_VERSION)$$' \
-		|| { echo "installing cargo-deny $(DENY_VERSION) (about 2 minutes, once)"; \
-		     cargo install --quiet --locked --no-default-features cargo-deny@$(DENY_VERSION); }
+		|| { echo "installing cargo-deny $(DENY_VERSION) (about a minute, once)"; \
+		     cargo install --quiet --debug --locked --no-default-features cargo-deny@$(DENY_VERSION); }

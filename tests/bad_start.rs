@@ -1,10 +1,6 @@
 //! What can't start says so in one line that names the fix, and ends: by itself, soon, with a failure.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::Bed;
+use crate::bed::Bed;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -362,7 +362,7 @@ impl Pages {
     /// Nothing is cut off or to be scrolled sideways on a telephone.
     async fn small_screen(&self) {
         let browser = &self.browser;
-        let whole = browser.driver.get_window_rect().await.unwrap();
+        let (_, _, width, height) = browser.driver.get_window_rect().await.unwrap();
         browser.driver.set_window_rect(0, 0, 500, 900).await.unwrap();
         for path in ["/overview", "/inbox", "/audit", "/settings", "/users"] {
             self.open(&format!("{path}?tenant=acme")).await;
@@ -375,7 +375,7 @@ impl Pages {
         browser.click("[aria-label=Menu]").await;
         browser.until("document.querySelector('.nav.open')").await;
         browser.inspect("small").await;
-        let (width, height) = (u32::try_from(whole.width).unwrap(), u32::try_from(whole.height).unwrap());
+        let (width, height) = (u32::try_from(width).unwrap(), u32::try_from(height).unwrap());
         browser.driver.set_window_rect(0, 0, width, height).await.unwrap();
     }
 

@@ -1,22 +1,14 @@
 //! Whatever the demo leaves behind anywhere holds nothing of what redaction is there to find: neither what its sample
 //! tickets planted, nor a corpus of our own that comes in by every door, good and bad.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what is left is told before the test fails")]
 
-#[path = "support/bed.rs"]
-mod bed;
-#[path = "support/running.rs"]
-mod running;
-#[path = "support/search.rs"]
-mod search;
-
+use crate::running::{PATIENCE, Running};
+use crate::search::Search;
 use clickhouse::Client;
 use deskstream_redact::{Field, RedactConfig, Redacted, Redactor, TicketNames};
 use deskstream_runtime::Process;
 use deskstream_runtime::config;
 use deskstream_samples::tickets::{Generator, Settings};
-use running::{PATIENCE, Running};
-use search::Search;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,10 +1,6 @@
 //! Models over their life: compared over history, tried in the shadow, promoted, refused, rolled back; in a pipeline that runs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::Bed;
+use crate::bed::Bed;
 use deskstream_analyze::{Analyzer, Model};
 use deskstream_pipeline::reviews::{REVIEW_KIND, entity_id};
 use deskstream_runtime::time::now_ms;

@@ -1,15 +1,11 @@
 //! ClickHouse is away for longer than the sink's buffer lasts: what is held stays within its limit, `/readyz` says what
 //! is wrong, the pipeline goes on, and afterwards nothing is lost and nothing is there twice.
 //!
-//! `DESKSTREAM_OUTAGE_SECONDS=600 cargo test -p deskstream --test outage -- --nocapture` makes it ten minutes, and
+//! `DESKSTREAM_OUTAGE_SECONDS=600 cargo test -p deskstream --test side_by_side outage -- --nocapture` makes it ten minutes, and
 //! prints what was measured.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the figures of a long outage are to be read")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::{Bed, PATIENCE, Traffic};
+use crate::bed::{Bed, PATIENCE, Traffic};
 use deskstream_embedded::{ClickHouse, ClickHouseOptions, ports};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,10 +1,6 @@
 //! Redaction policies and dead letters by command, on a running pipeline.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/bed.rs"]
-mod bed;
-
-use bed::{Bed, event};
+use crate::bed::{Bed, event};
 use deskstream_pipeline::policy::POLICY_KIND;
 use deskstream_schemas::TicketContent;
 use std::path::Path;
@@ -117,7 +113,8 @@ async fn a_policy_set_by_command_holds_and_what_it_stopped_is_sent_again() {
     let replayed = done(&["dead-letters", "replay", "--reason", "policy-refused"], config);
     assert!(replayed.starts_with("sent "), "{replayed}");
     bed.wait_for_enriched(sent + 1, &["run"]);
-    let last = bed.enriched().into_iter().find(|ticket| ticket.event_id == bed::event_id(sent)).unwrap();
+    let last =
+        bed.enriched().into_iter().find(|ticket| ticket.event_id == crate::bed::event_id(sent)).unwrap();
     assert_eq!(last.subject, "Order ORD-12345678", "the default policy holds again");
     run.stop();
 }

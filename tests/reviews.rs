@@ -1,19 +1,12 @@
 //! Reviews by humans through the whole product: written to `control` as the console writes them, and then seen in windows, in
 //! the ticket, in its write-back, and in how models are measured; over a restart, and corrected again.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a test that measures tells what it measured")]
 
-#[path = "support/bed.rs"]
-mod bed;
-#[path = "support/panels.rs"]
-#[allow(dead_code, reason = "each test uses its part")]
-mod panels;
-
-use bed::Bed;
+use crate::bed::Bed;
+use crate::panels::Fill;
 use deskstream_pipeline::reviews::{REVIEW_KIND, entity_id};
 use deskstream_runtime::time::now_ms;
 use deskstream_schemas::TicketContent;
-use panels::Fill;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -103,7 +96,7 @@ async fn a_review_corrects_windows_ticket_and_quality_and_a_restart_changes_noth
 async fn tickets_of(bed: &Bed, name: &str, created_at: i64, count: usize, body: &str) {
     let sends = (0..count).map(|number| {
         let id = format!("{name}-{number}");
-        let mut event = bed::event(0);
+        let mut event = crate::bed::event(0);
         event.event_id.clone_from(&id);
         event.ticket_id = id;
         (event.created_at, event.occurred_at) = (created_at, created_at);
@@ -169,9 +162,9 @@ async fn tickets_that_shift_fire_the_alert_and_resolve_it_when_they_are_as_befor
     let fill = Fill { from_s: now_s - 30 * 86_400, to_s: now_s + 60, interval_s: 3600, tenant: "acme" };
     let endpoint = bed.platform.clickhouse();
     let dashboard = include_str!("../dashboards/grafana/deskstream-quality.json");
-    for (title, sql) in panels::queries(dashboard, &fill).unwrap() {
+    for (title, sql) in crate::panels::queries(dashboard, &fill).unwrap() {
         let (url, user) = (endpoint.url.as_str(), endpoint.user.as_str());
-        let answer = panels::rows(url, user, endpoint.password.expose_secret(), "deskstream", &sql)
+        let answer = crate::panels::rows(url, user, endpoint.password.expose_secret(), "deskstream", &sql)
             .await
             .unwrap_or_else(|error| panic!("{title}: {error}\n{sql}"));
         assert!(!answer.is_empty(), "{title} says nothing\n{sql}");

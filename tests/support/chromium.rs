@@ -1,13 +1,16 @@
 //! A Chromium as a test drives it: by Debian's chromedriver, and by what a user sees and does.
 
 use deskstream_embedded::ports;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use thirtyfour::prelude::*;
 
 /// Whatever a page shows is there within this time, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,8 +22,9 @@ const DARK: [&str; 3] = ["ticket", "settings", "account"];
 const RULES: [&str; 5] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 pub struct Browser {
-    pub driver: WebDriver,
-    log: String,
+    pub driver: Client,
+    /// Address of the session, for what only Chromium knows.
+    session: String,
     axe: String,
     /// Where pictures of pages go, if they are wanted.
     pictures: Option<PathBuf>,
@@ -58,30 +62,30 @@ impl Browser {
             .unwrap();
         let server = Server(server);
         let url = format!("http://127.0.0.1:{port}");
-        let mut wanted = DesiredCapabilities::chrome();
         // In a container there is no sandbox to be had, and little shared memory.
-        for flag in [
+        let flags = [
             "--headless=new",
             "--no-sandbox",
             "--disable-dev-shm-usage",
             "--disable-gpu",
             "--hide-scrollbars",
-        ] {
-            wanted.add_arg(flag).unwrap();
-        }
-        wanted.add_arg("--window-size=1440,1040").unwrap();
-        wanted.set("goog:loggingPrefs", json!({ "browser": "ALL" })).unwrap();
+            "--window-size=1440,1040",
+        ];
+        let wanted =
+            json!({ "goog:chromeOptions": { "args": flags }, "goog:loggingPrefs": { "browser": "ALL" } });
         let deadline = Instant::now() + PATIENCE;
         let driver = loop {
-            match WebDriver::new(&url, wanted.clone()).await {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            builder.capabilities(wanted.as_object().unwrap().clone());
+            match builder.connect(&url).await {
                 Ok(driver) => break driver,
                 Err(error) => assert!(Instant::now() < deadline, "no browser: {error}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let log = format!("{url}/session/{}/se/log", driver.session_id());
+        let session = format!("{url}/session/{}", driver.session_id().await.unwrap().unwrap());
         let pictures = std::env::var_os("DESKSTREAM_SCREENSHOTS").map(PathBuf::from);
-        Self { driver, log, axe: axe(), pictures, _server: server }
+        Self { driver, session, axe: axe(), pictures, _server: server }
     }
 
     pub async fn open(&self, url: &str) {
@@ -91,7 +95,7 @@ impl Browser {
     /// The value of an expression in the page.
     pub async fn value(&self, expression: &str) -> Value {
         let script = format!("return {expression};");
-        self.driver.execute(&script, vec![]).await.unwrap().json().clone()
+        self.driver.execute(&script, vec![]).await.unwrap()
     }
 
     /// Waits until an expression holds; it may fail as long as the page is not there.
@@ -99,7 +103,7 @@ impl Browser {
         let script = format!("try {{ return {expression}; }} catch (error) {{ return null; }}");
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let value = self.driver.execute(&script, vec![]).await.unwrap().json().clone();
+            let value = self.driver.execute(&script, vec![]).await.unwrap();
             if !matches!(value, Value::Null | Value::Bool(false)) && value != 0 && value != "" {
                 return value;
             }
@@ -120,9 +124,9 @@ impl Browser {
         self.until(&format!("document.body.innerText.includes({})", json!(text))).await;
     }
 
-    async fn element(&self, css: &str) -> WebElement {
+    async fn element(&self, css: &str) -> Element {
         self.until(&format!("document.querySelector({}) !== null", json!(css))).await;
-        self.driver.find(By::Css(css)).await.unwrap()
+        self.driver.find(Locator::Css(css)).await.unwrap()
     }
 
     pub async fn click(&self, css: &str) {
@@ -170,8 +174,8 @@ impl Browser {
         // A list whose values have just come may be drawn anew between the finding and the click.
         loop {
             let place = self.until(&found).await.as_u64().unwrap();
-            let option =
-                self.driver.find(By::Css(format!("{css} option:nth-of-type({place})"))).await.unwrap();
+            let option = format!("{css} option:nth-of-type({place})");
+            let option = self.driver.find(Locator::Css(&option)).await.unwrap();
             match option.click().await {
                 Ok(()) => return,
                 Err(error) => assert!(Instant::now() < deadline, "{css} {value}: {error}"),
@@ -181,7 +185,10 @@ impl Browser {
 
     /// Presses keys where the focus is.
     pub async fn press(&self, keys: &str) {
-        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+        let pressed = keys.chars().fold(KeyActions::new("keyboard".into()), |actions, value| {
+            actions.then(KeyAction::Down { value }).then(KeyAction::Up { value })
+        });
+        self.driver.perform_actions(pressed).await.unwrap();
     }
 
     /// Takes pictures of the page and lets axe look at it, light and dark.
@@ -198,7 +205,7 @@ impl Browser {
                     (found) => done(found.passes.length < 10 ? [['axe has looked at nothing']] : found.violations.map((one) => [one.id, one.help, ...one.nodes.map(
                         (node) => node.html + ' ' + (node.failureSummary || ''))])),
                     (error) => done([[String(error)]]));";
-            let found = self.driver.execute_async(script, vec![json!(RULES)]).await.unwrap().json().clone();
+            let found = self.driver.execute_async(script, vec![json!(RULES)]).await.unwrap();
             assert_eq!(found, json!([]), "{name} ({theme}): {found:#}");
             if DARK.contains(&name) == (theme == "dark") {
                 self.picture(name).await;
@@ -214,7 +221,8 @@ impl Browser {
         )
         .await;
         let form = json!({ "format": "webp", "quality": 82 });
-        let picture = self.driver.cdp().send_raw("Page.captureScreenshot", form).await.unwrap();
+        let picture =
+            self.ask("goog/cdp/execute", json!({ "cmd": "Page.captureScreenshot", "params": form })).await;
         use base64::Engine as _;
         let bytes =
             base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
@@ -224,14 +232,20 @@ impl Browser {
 
     /// What the browser's console has said since it was last asked.
     pub async fn said(&self) -> Vec<String> {
-        let asked = reqwest::Client::new().post(&self.log).json(&json!({ "type": "browser" }));
-        let answer: Value = asked.send().await.unwrap().json().await.unwrap();
-        let entries = answer["value"].as_array().unwrap().iter();
+        let entries = self.ask("se/log", json!({ "type": "browser" })).await;
+        let entries = entries.as_array().unwrap().iter();
         entries.filter(|one| one["level"] == "SEVERE").map(|one| one["message"].to_string()).collect()
     }
 
+    /// What the protocol does not have, asked of chromedriver itself.
+    async fn ask(&self, path: &str, form: Value) -> Value {
+        let asked = reqwest::Client::new().post(format!("{}/{path}", self.session)).json(&form);
+        let mut answer: Value = asked.send().await.unwrap().json().await.unwrap();
+        answer["value"].take()
+    }
+
     pub async fn end(self) {
-        self.driver.quit().await.unwrap();
+        self.driver.close().await.unwrap();
     }
 }
 
