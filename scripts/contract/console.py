@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,7 @@ TICKETS_WITHIN = 60
 STREAM = r"/overview/stream$"
 ENDS_SESSIONS = ("/api/v1/auth/tenant", "/api/v1/me/password", "/api/v1/me/sessions/{id}")
 
-# What schemathesis can't succeed with: it has neither the bootstrap token, nor a password, nor a cookie, and the
-# description does not tell the inside of a policy (`main` stores one).
+# What schemathesis can't succeed with: it has neither the bootstrap token, nor a password, nor a cookie.
 NO_SUCCESS = {
     "POST /api/v1/auth/bootstrap",
     "POST /api/v1/auth/sign-in",
@@ -47,7 +47,6 @@ class Demo:
     """A demo of its own, on a free port, that ends with the `with`."""
 
     def __init__(self, binary, folder):
-        self.log = folder / "demo.log"
         settings = {
             # The run is one caller, and not slowed down.
             "DESKSTREAM_CONSOLE__REQUESTS_PER_MINUTE": "1000000",
@@ -64,6 +63,13 @@ class Demo:
         )
 
     def __enter__(self):
+        try:
+            return self.started()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def started(self):
         self.base, self.token = None, None
         late = threading.Timer(STARTS_WITHIN, self.process.terminate)
         late.start()
@@ -77,7 +83,6 @@ class Demo:
                 break
         late.cancel()
         if not (self.base and self.token):
-            self.__exit__()
             fail("the demo did not start:\n" + "".join(told))
         # What nobody reads would fill the pipe, and stop the demo.
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
@@ -215,4 +220,6 @@ def main(binary, tool):
 
 
 if __name__ == "__main__":
+    # Whoever ends this ends the demo with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main(*sys.argv[1:])
