@@ -34,7 +34,7 @@ test: ## Run all tests, against real Kafka, the real ClickHouse engine and a rea
 	# Most tests wait for brokers and clocks rather than for a core.
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --workspace --no-fail-fast $(ARGS)
 
-test-contract: tools ## Hold clients and samples to vendors' descriptions and libraries: Prism, zenpy, slack_sdk
+test-contract: tools ## Hold clients, samples and the console's API to descriptions and libraries: Prism, zenpy, slack_sdk, schemathesis
 	@scripts/contract.sh $(ARGS)
 
 fuzz: ## Fuzz the parsers of webhooks, ten minutes each (ARGS="60 zendesk" for a minute of one)

@@ -57,10 +57,13 @@ pub async fn list(State(app): State<App>, caller: Caller) -> axum::Json<Vec<ApiK
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// What it is for.
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub name: String,
     /// What it may do: nothing that its maker may not.
+    #[schema(min_items = 1)]
     pub permissions: Vec<Permission>,
     /// Days until it ends, 1 to 366.
+    #[schema(minimum = 1, maximum = 366)]
     pub expires_in_days: u16,
 }
 

@@ -107,7 +107,7 @@ pub async fn list(
 ///
 /// As CSV or JSON lines, the newest first; at most a million rows.
 #[utoipa::path(get, path = "/api/v1/audit/export", tag = "audit", params(AuditQuery),
-    responses((status = 200, content_type = "application/x-ndjson", body = String),
+    responses((status = 200, content((String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 422, body = crate::http::error::Problem)))]
 pub async fn export(
     State(app): State<App>,

@@ -41,11 +41,13 @@ pub struct Bootstrap {
     #[schema(value_type = String)]
     pub token: SecretString,
     /// The operator's address.
+    #[schema(max_length = 254, pattern = r"^[^\s@]+@[^\s@]*\.[^\s@]*$")]
     pub email: String,
     /// The operator's name.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// The operator's password, of 12 characters at least.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 12, max_length = 256)]
     pub password: SecretString,
 }
 

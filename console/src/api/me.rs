@@ -51,7 +51,7 @@ pub struct NewPassword {
     #[schema(value_type = String)]
     pub current: SecretString,
     /// The new one, of 12 characters at least.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 12, max_length = 256)]
     pub password: SecretString,
 }
 
@@ -59,7 +59,7 @@ pub struct NewPassword {
 ///
 /// Ends every other session.
 #[utoipa::path(post, path = "/api/v1/me/password", tag = "me", request_body = NewPassword,
-    responses((status = 204), (status = 422, body = crate::http::error::Problem)))]
+    responses((status = 204), (status = 404, body = crate::http::error::Problem), (status = 422, body = crate::http::error::Problem)))]
 pub async fn change_password(
     State(app): State<App>,
     caller: Caller,

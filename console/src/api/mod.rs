@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod auth;
 pub mod cookies;
+mod document;
 pub mod me;
 pub mod overview;
 pub mod quality;
@@ -31,7 +32,7 @@ use utoipa_axum::routes;
         description = "Redacted tickets, their analyses, live numbers, settings and the audit trail. Errors are problem \
             details (RFC 9457). Lists are paged by `cursor`. Every answer has an X-Request-Id, which the audit trail names."
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, audit::Format)),
     modifiers(&Bearer),
     security(("bearer" = []))
 )]
@@ -49,7 +50,7 @@ impl Modify for Bearer {
 }
 
 fn documented() -> (Router<App>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(auth::bootstrap_needed, auth::bootstrap))
         .routes(routes!(auth::sign_in))
         .routes(routes!(auth::refresh))
@@ -77,7 +78,9 @@ fn documented() -> (Router<App>, Document) {
         .routes(routes!(quality::show))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
-        .split_for_parts()
+        .split_for_parts();
+    document::complete(&mut document);
+    (router, document)
 }
 
 /// The API's document.

@@ -27,6 +27,7 @@ pub struct Asked {
     #[param(minimum = 1, maximum = 400)]
     days: Option<u32>,
     /// ISO 639-1 code of a language; all languages if left out.
+    #[param(pattern = "^[A-Za-z*-]{1,16}$")]
     language: Option<String>,
 }
 

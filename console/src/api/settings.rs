@@ -93,7 +93,7 @@ pub async fn show_policy(
 #[utoipa::path(put, path = "/api/v1/settings/redaction-policy", tag = "settings", request_body = RedactionPolicy,
     params(("If-Match" = Option<String>, Header, description = "The ETag read"),
         ("If-None-Match" = Option<String>, Header, description = "`*` for the first")),
-    responses((status = 204), (status = 412, body = crate::http::error::Problem),
+    responses((status = 204, headers(("ETag" = String))), (status = 412, body = crate::http::error::Problem),
         (status = 422, body = crate::http::error::Problem), (status = 428, body = crate::http::error::Problem)))]
 pub async fn change_policy(
     State(app): State<App>,

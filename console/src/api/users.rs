@@ -73,13 +73,15 @@ pub async fn list(State(app): State<App>, caller: Caller) -> axum::Json<Vec<User
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// Its address.
+    #[schema(max_length = 254, pattern = r"^[^\s@]+@[^\s@]*\.[^\s@]*$")]
     pub email: String,
     /// Its name.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// What it is.
     pub role: Role,
     /// Its first password, of 12 characters at least.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, min_length = 12, max_length = 256)]
     pub password: SecretString,
 }
 
@@ -88,7 +90,7 @@ pub struct NewUser {
 /// In the tenant of the access token.
 #[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = NewUser,
     params(("Idempotency-Key" = Option<String>, Header, description = "A request sent again gets the first answer")),
-    responses((status = 201, body = User), (status = 409, body = crate::http::error::Problem),
+    responses((status = 201, body = User, headers(("ETag" = String))), (status = 409, body = crate::http::error::Problem),
         (status = 422, body = crate::http::error::Problem)))]
 pub async fn create(
     State(app): State<App>,
@@ -146,20 +148,22 @@ pub async fn show(
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
     /// Its name.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
     /// What it is.
     pub role: Option<Role>,
     /// Whether it may sign in.
     pub active: Option<bool>,
     /// A new password, of 12 characters at least; ends its sessions.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 12, max_length = 256)]
     pub password: Option<SecretString>,
 }
 
 /// Change a user
 #[utoipa::path(patch, path = "/api/v1/users/{id}", tag = "users", request_body = UserChange,
     params(("id" = String, Path, description = "Its id"), ("If-Match" = String, Header, description = "The ETag read")),
-    responses((status = 200, body = User), (status = 404, body = crate::http::error::Problem),
+    responses((status = 200, body = User, headers(("ETag" = String))), (status = 404, body = crate::http::error::Problem),
+        (status = 409, description = "Nobody changes their own role, or locks themselves out", body = crate::http::error::Problem),
         (status = 412, body = crate::http::error::Problem), (status = 428, body = crate::http::error::Problem)))]
 pub async fn change(
     State(app): State<App>,
@@ -209,7 +213,8 @@ pub async fn change(
 ///
 /// Ends its sessions. API keys that it made stay.
 #[utoipa::path(delete, path = "/api/v1/users/{id}", tag = "users", params(("id" = String, Path, description = "Its id")),
-    responses((status = 204), (status = 404, body = crate::http::error::Problem)))]
+    responses((status = 204), (status = 404, body = crate::http::error::Problem),
+        (status = 409, description = "Nobody removes themselves", body = crate::http::error::Problem)))]
 pub async fn remove(
     State(app): State<App>,
     caller: Caller,
