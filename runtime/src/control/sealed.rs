@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum SealedError {
     /// It has none.
-    #[error("it has no sealed part")]
+    #[error("its sealed part is missing")]
     Missing,
     /// It is sealed for somebody else, and none of this tenant's.
     #[error("it is sealed by another tenant's key")]
