@@ -160,10 +160,8 @@ impl Local {
         for (at, head) in doubts {
             let fast = self.fast.probabilities(at, &scratch);
             // `open` has held the head to this model's labels, and the encoder to its width.
-            let (Some(label), Some(p)) = (head.predict(&vector, fast), head.probabilities(&vector, fast))
-            else {
-                continue;
-            };
+            let Some(p) = head.probabilities(&vector, fast) else { continue };
+            let label = head.label(&p);
             match Head::ALL[at] {
                 Head::RootCause => analysis.root_cause = told(&label),
                 Head::Urgency => analysis.urgency = told(&label),

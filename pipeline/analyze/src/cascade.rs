@@ -155,12 +155,12 @@ impl CascadeHead {
         Some(combine(&logits, fast, *mix, *temperature))
     }
 
-    /// The most probable label; `None` as for [`CascadeHead::probabilities`].
+    /// The most probable label by what [`CascadeHead::probabilities`] gave.
     #[must_use]
-    pub fn predict(&self, vector: &[f32], fast: &[f32]) -> Option<Label> {
-        let (best, confidence) = argmax(&self.probabilities(vector, fast)?);
+    pub fn label(&self, probabilities: &[f32]) -> Label {
+        let (best, confidence) = argmax(probabilities);
         let abstained = confidence < self.header.abstain_below;
-        Some(Label { name: self.header.labels[best].clone(), confidence, abstained })
+        Label { name: self.header.labels[best].clone(), confidence, abstained }
     }
 }
 
@@ -226,7 +226,9 @@ mod tests {
     #[test]
     fn both_opinions_count() {
         let head = CascadeHead::from_bytes(&CascadeHead::encode(&header(), &WEIGHTS).unwrap()).unwrap();
-        let name = |vector: &[f32], fast: &[f32]| head.predict(vector, fast).map(|l| l.name.to_string());
+        let name = |vector: &[f32], fast: &[f32]| {
+            head.probabilities(vector, fast).map(|p| head.label(&p).name.to_string())
+        };
         assert_eq!(name(&[1.0, 0.0], &[0.5, 0.5]).as_deref(), Some("a"));
         assert_eq!(
             name(&[0.1, 0.0], &[0.1, 0.9]).as_deref(),

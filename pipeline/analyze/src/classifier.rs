@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    features::{Features, window},
+    features::{Features, Norms, window},
     language::Sample,
     model::{HeadModel, Memo, Model, ModelError},
 };
@@ -25,7 +25,7 @@ pub struct Scratch {
     pub(crate) features: Features,
     memo: Memo,
     sums: Vec<i32>,
-    /// Of parts of words, which may count otherwise than words.
+    /// Of parts of words, where they count otherwise than words.
     part_sums: Vec<i32>,
     /// Sums of the words of each sentence, one sentence after the other.
     pub(crate) sentence_sums: Vec<i32>,
@@ -91,7 +91,11 @@ impl Classifier {
         }
         sentence_sums.clear();
         sentence_sums.resize(features.sentences.len() * width, 0);
-        self.model.accumulate_parts(features, memo, part_sums);
+        let into = match params.norms {
+            Norms::Joint => &mut *sums,
+            Norms::ByKind => &mut *part_sums,
+        };
+        self.model.accumulate_parts(features, memo, into);
         let mut done = 0;
         for (sentence, here) in features.sentences.iter().zip(sentence_sums.chunks_exact_mut(width)) {
             let (first, end) = (sentence.first_word as usize, sentence.end_word as usize);
@@ -133,13 +137,13 @@ impl Classifier {
     }
 }
 
-/// Appends `softmax(((words * norm + parts * norm) * scale + bias) / temperature)`.
+/// Appends `softmax((words * scale * norm + parts * scale * norm + bias) / temperature)`.
 fn softmax(head: &HeadModel, [words, parts]: [&[i32]; 2], norms: [f32; 2], out: &mut Vec<f32>) {
     let start = out.len();
     let mut max = f32::NEG_INFINITY;
     for (((&words, &parts), &scale), &bias) in words.iter().zip(parts).zip(&head.scales).zip(&head.biases) {
-        let sum = words as f32 * norms[0] + parts as f32 * norms[1];
-        let logit = (sum * scale + bias) / head.temperature;
+        let sum = words as f32 * scale * norms[0] + parts as f32 * scale * norms[1];
+        let logit = (sum + bias) / head.temperature;
         max = max.max(logit);
         out.push(logit);
     }

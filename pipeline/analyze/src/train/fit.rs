@@ -42,10 +42,16 @@ impl Rows {
         self.ends.push((words, self.rows.len()));
     }
 
-    pub(super) fn get(&self, i: usize) -> [&[u32]; 2] {
+    /// The features of a text in groups, each with what one of it counts.
+    fn groups(&self, i: usize, norms: Norms) -> [(&[u32], f32); 2] {
         let start = if i == 0 { 0 } else { self.ends[i - 1].1 };
         let (middle, end) = self.ends[i];
-        [&self.rows[start..middle], &self.rows[middle..end]]
+        let (words, parts) = (&self.rows[start..middle], &self.rows[middle..end]);
+        let [of_words, of_parts] = norms.of([words.len(), parts.len()]);
+        match norms {
+            Norms::Joint => [(&self.rows[start..end], of_words), (&[], of_parts)],
+            Norms::ByKind => [(words, of_words), (parts, of_parts)],
+        }
     }
 }
 
@@ -67,6 +73,27 @@ pub struct Fitted {
     pub weights: Vec<f32>,
     /// By class.
     pub biases: Vec<f32>,
+}
+
+impl Fitted {
+    fn zero(table_rows: usize, classes: usize) -> Self {
+        Self { weights: vec![0.0; table_rows * classes], biases: vec![0.0; classes] }
+    }
+
+    /// The logits of a text, into `p`; `sums` is working memory of the same length.
+    fn logits(&self, groups: [(&[u32], f32); 2], sums: &mut [f32], p: &mut [f32]) {
+        let classes = p.len();
+        p.fill(0.0);
+        for (rows, norm) in groups {
+            sums.fill(0.0);
+            for &row in rows {
+                let at = row as usize * classes;
+                sums.iter_mut().zip(&self.weights[at..at + classes]).for_each(|(sum, w)| *sum += w);
+            }
+            p.iter_mut().zip(&*sums).for_each(|(p, sum)| *p += sum * norm);
+        }
+        p.iter_mut().zip(&self.biases).for_each(|(p, b)| *p += b);
+    }
 }
 
 /// What dev chose.
@@ -105,6 +132,13 @@ pub struct Problem<'a> {
     pub dev: &'a [Target],
 }
 
+impl<'a> Problem<'a> {
+    /// The features of a text in groups, each with what one of it counts.
+    pub(super) fn groups(&self, text: usize) -> [(&'a [u32], f32); 2] {
+        self.rows.groups(text, self.norms)
+    }
+}
+
 /// Fits one head; also gives the epoch taken. `progress` is told the epoch and its macro-F1 on dev.
 pub fn fit(
     problem: &Problem<'_>,
@@ -112,47 +146,36 @@ pub fn fit(
     seed: u64,
     mut progress: impl FnMut(usize, f64),
 ) -> (Fitted, usize) {
-    let Problem { rows, table_rows, norms, classes, train, dev } = *problem;
+    let Problem { table_rows, classes, train, dev, .. } = *problem;
     let class_weights = class_weights(train, classes, hyper.balance);
-    let mut state = State::new(table_rows, classes, hyper, norms);
+    let mut state = State::new(table_rows, classes, hyper);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut rng = Rng::new(seed);
     let mut best: Option<(f64, usize, Fitted)> = None;
-    let mut mean = (vec![0.0; state.weights.len()], vec![0.0; classes]);
+    let mut mean = Fitted::zero(table_rows, classes);
     for epoch in 1..=hyper.epochs {
         rng.shuffle(&mut order);
         for &i in &order {
             let t = train[i];
-            state.step(rows.get(t.text), t.class, t.weight * class_weights[t.class]);
+            state.step(problem.groups(t.text), t.class, t.weight * class_weights[t.class]);
         }
-        for (mean, now) in [(&mut mean.0, &state.weights), (&mut mean.1, &state.biases)] {
+        let Fitted { weights, biases } = &state.fitted;
+        for (mean, now) in [(&mut mean.weights, weights), (&mut mean.biases, biases)] {
             mean.iter_mut().zip(now).for_each(|(m, w)| *m += (w - *m) / epoch as f32);
         }
         if dev.is_empty() && epoch < hyper.epochs {
             continue;
         }
-        state.swap(&mut mean);
-        let mut confusion = vec![0u64; classes * classes];
-        for t in dev {
-            state.logits(rows.get(t.text));
-            let predicted = argmax(&state.p);
-            confusion[t.class * classes + predicted] += 1;
-        }
-        let f1 = super::metrics::macro_f1(&confusion, classes);
+        let f1 = dev_macro_f1(problem, &mean);
         progress(epoch, f1);
         if dev.is_empty() || best.as_ref().is_none_or(|(best, ..)| f1 > *best) {
-            let fitted = Fitted { weights: state.weights.clone(), biases: state.biases.clone() };
-            best = Some((f1, epoch, fitted));
+            best = Some((f1, epoch, mean.clone()));
         }
-        state.swap(&mut mean);
         if best.as_ref().is_some_and(|(_, best, _)| epoch >= best + PATIENCE) {
             break;
         }
     }
-    match best {
-        Some((_, epoch, fitted)) => (fitted, epoch),
-        None => (Fitted { weights: state.weights, biases: state.biases }, 0),
-    }
+    best.map_or((state.fitted, 0), |(_, epoch, fitted)| (fitted, epoch))
 }
 
 pub(super) fn class_weights(train: &[Target], classes: usize, balance: f32) -> Vec<f32> {
@@ -166,51 +189,26 @@ pub(super) fn class_weights(train: &[Target], classes: usize, balance: f32) -> V
 }
 
 struct State {
-    norms: Norms,
-    classes: usize,
     hyper: Hyper,
-    weights: Vec<f32>,
-    squares: Vec<f32>,
-    biases: Vec<f32>,
-    bias_squares: Vec<f32>,
+    fitted: Fitted,
+    squares: Fitted,
+    sums: Vec<f32>,
     p: Vec<f32>,
 }
 
 impl State {
-    fn new(table_rows: usize, classes: usize, hyper: Hyper, norms: Norms) -> Self {
+    fn new(table_rows: usize, classes: usize, hyper: Hyper) -> Self {
         State {
-            norms,
-            classes,
             hyper,
-            weights: vec![0.0; table_rows * classes],
-            squares: vec![1e-4; table_rows * classes],
-            biases: vec![0.0; classes],
-            bias_squares: vec![1.0; classes],
+            fitted: Fitted::zero(table_rows, classes),
+            squares: Fitted { weights: vec![1e-4; table_rows * classes], biases: vec![1.0; classes] },
+            sums: vec![0.0; classes],
             p: vec![0.0; classes],
         }
     }
 
-    fn swap(&mut self, other: &mut (Vec<f32>, Vec<f32>)) {
-        std::mem::swap(&mut self.weights, &mut other.0);
-        std::mem::swap(&mut self.biases, &mut other.1);
-    }
-
-    fn logits(&mut self, kinds: [&[u32]; 2]) -> [f32; 2] {
-        let norms = self.norms.of(kinds.map(<[u32]>::len));
-        self.p.copy_from_slice(&self.biases);
-        for (rows, norm) in kinds.into_iter().zip(norms) {
-            for &row in rows {
-                let at = row as usize * self.classes;
-                for (p, w) in self.p.iter_mut().zip(&self.weights[at..at + self.classes]) {
-                    *p += w * norm;
-                }
-            }
-        }
-        norms
-    }
-
-    fn step(&mut self, kinds: [&[u32]; 2], class: usize, weight: f32) {
-        let norms = self.logits(kinds);
+    fn step(&mut self, groups: [(&[u32], f32); 2], class: usize, weight: f32) {
+        self.fitted.logits(groups, &mut self.sums, &mut self.p);
         let max = self.p.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut total = 0.0;
         for p in &mut self.p {
@@ -221,19 +219,20 @@ impl State {
             *p = (*p / total - f32::from(u8::from(c == class))) * weight;
         }
         let Hyper { learning_rate, l2, .. } = self.hyper;
+        let classes = self.p.len();
         for (&row, norm) in
-            kinds.into_iter().zip(norms).flat_map(|(rows, norm)| rows.iter().map(move |row| (row, norm)))
+            groups.into_iter().flat_map(|(rows, norm)| rows.iter().map(move |row| (row, norm)))
         {
-            let at = row as usize * self.classes;
-            let weights = &mut self.weights[at..at + self.classes];
-            let squares = &mut self.squares[at..at + self.classes];
+            let at = row as usize * classes;
+            let weights = &mut self.fitted.weights[at..at + classes];
+            let squares = &mut self.squares.weights[at..at + classes];
             for ((w, s), g) in weights.iter_mut().zip(squares).zip(&self.p) {
                 let gradient = g * norm + l2 * *w;
                 *s += gradient * gradient;
                 *w -= learning_rate * gradient / s.sqrt();
             }
         }
-        for ((b, s), g) in self.biases.iter_mut().zip(&mut self.bias_squares).zip(&self.p) {
+        for ((b, s), g) in self.fitted.biases.iter_mut().zip(&mut self.squares.biases).zip(&self.p) {
             *s += g * g;
             *b -= learning_rate * g / s.sqrt();
         }
@@ -244,18 +243,9 @@ impl State {
 pub(super) fn dev_macro_f1(problem: &Problem<'_>, fitted: &Fitted) -> f64 {
     let classes = problem.classes;
     let mut confusion = vec![0u64; classes * classes];
-    let mut p = vec![0.0; classes];
+    let (mut sums, mut p) = (vec![0.0; classes], vec![0.0; classes]);
     for t in problem.dev {
-        let kinds = problem.rows.get(t.text);
-        p.copy_from_slice(&fitted.biases);
-        for (rows, norm) in kinds.into_iter().zip(problem.norms.of(kinds.map(<[u32]>::len))) {
-            for &row in rows {
-                let at = row as usize * classes;
-                for (p, w) in p.iter_mut().zip(&fitted.weights[at..at + classes]) {
-                    *p += w * norm;
-                }
-            }
-        }
+        fitted.logits(problem.groups(t.text), &mut sums, &mut p);
         confusion[t.class * classes + argmax(&p)] += 1;
     }
     super::metrics::macro_f1(&confusion, classes)

@@ -26,8 +26,7 @@ impl Sparse {
         let mut one: Vec<(u32, f32)> = Vec::new();
         for target in problem.train {
             one.clear();
-            let kinds = problem.rows.get(target.text);
-            for (rows, norm) in kinds.into_iter().zip(problem.norms.of(kinds.map(<[u32]>::len))) {
+            for (rows, norm) in problem.groups(target.text) {
                 one.extend(rows.iter().map(|&row| (row, norm)));
             }
             one.sort_unstable_by_key(|&(row, _)| row);
