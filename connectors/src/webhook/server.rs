@@ -250,7 +250,8 @@ async fn exists(
 }
 
 fn platform_named(name: &str) -> Option<Platform> {
-    [Platform::Zendesk, Platform::Freshdesk, Platform::Intercom].into_iter().find(|p| p.as_str() == name)
+    // No webhook tells of an imported file.
+    Platform::named(name).filter(|platform| *platform != Platform::Import)
 }
 
 impl Shared {

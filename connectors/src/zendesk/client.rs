@@ -222,12 +222,6 @@ impl Api {
             #[serde(default)]
             meta: Meta,
         }
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Meta {
-            has_more: bool,
-            after_cursor: Option<String>,
-        }
         let mut found = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..COMMENT_PAGES {
@@ -242,8 +236,8 @@ impl Api {
             let body: Body<'_> = self.http.json("comments_list", &answer, Effect::None)?;
             let private = body.comments.iter().filter(|comment| comment.is_public != Some(true));
             found.extend(private.filter_map(|comment| note::read(comment.body.as_deref()?)));
-            match (body.meta.has_more, body.meta.after_cursor) {
-                (true, Some(cursor)) => after = Some(cursor),
+            match body.meta.next() {
+                Some(cursor) => after = Some(cursor),
                 _ => break,
             }
         }
@@ -290,6 +284,21 @@ fn authorization(config: &ZendeskConfig) -> Option<SecretString> {
     let (email, token) = (config.email.as_ref()?, config.api_token.as_ref()?.expose());
     let pair = SecretString::from(format!("{email}/token:{}", token.expose_secret()));
     Some(SecretString::from(format!("Basic {}", STANDARD.encode(pair.expose_secret()))))
+}
+
+/// Where the next page of a list by cursor begins.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Meta {
+    has_more: bool,
+    after_cursor: Option<String>,
+}
+
+impl Meta {
+    /// The next page's cursor, unless this is the last one.
+    pub(super) fn next(self) -> Option<String> {
+        self.after_cursor.filter(|_| self.has_more)
+    }
 }
 
 pub(super) fn query(pairs: &[(&str, &str)]) -> String {

@@ -1,6 +1,6 @@
 //! Zendesk's search, by cursor: `/api/v2/search/export`, which unlike `/search` does not end after a thousand results.
 
-use super::client::{Api, query};
+use super::client::{Api, Meta, query};
 use crate::helpdesk::{Hit, Hits, Search};
 use crate::http::{Call, CallError, Effect};
 use futures::FutureExt;
@@ -14,13 +14,6 @@ struct Page {
     results: Vec<Ticket>,
     #[serde(default)]
     meta: Meta,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Meta {
-    has_more: bool,
-    after_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +43,7 @@ impl Api {
             let answer = self.http().call(&Call::get("search_export", &url)).await?;
             let page: Page = self.http().json("search_export", &answer, Effect::None)?;
             found.hits.extend(page.results.into_iter().map(Hit::from));
-            match page.meta.after_cursor.filter(|_| page.meta.has_more) {
+            match page.meta.next() {
                 _ if found.hits.len() > most => {
                     found.hits.truncate(most);
                     found.more = true;

@@ -3,7 +3,7 @@
 //! Source: Zendesk developer documentation, "Webhooks API". An event subscription is sent by POST as JSON; its secret is
 //! made by Zendesk, shown and changed at `signing_secret`.
 
-use super::client::Api;
+use super::client::{Api, Meta};
 use super::map;
 use crate::helpdesk::{Registered, Webhook, WebhookError, Webhooks, Wrote, write};
 use crate::http::{Call, CallError, Effect};
@@ -63,12 +63,6 @@ impl Api {
             #[serde(default)]
             meta: Meta,
         }
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Meta {
-            has_more: bool,
-            after_cursor: Option<String>,
-        }
         let (mut found, mut after) = (Vec::new(), None::<String>);
         for _ in 0..MOST_PAGES {
             let mut pairs = vec![("page[size]", "100")];
@@ -77,8 +71,8 @@ impl Api {
             let answer = self.http().call(&Call::get("webhooks_list", &url)).await?;
             let page: Page = self.http().json("webhooks_list", &answer, Effect::None)?;
             found.extend(page.webhooks.into_iter().map(Webhook::from));
-            match (page.meta.has_more, page.meta.after_cursor) {
-                (true, Some(cursor)) => after = Some(cursor),
+            match page.meta.next() {
+                Some(cursor) => after = Some(cursor),
                 _ => break,
             }
         }
