@@ -211,11 +211,11 @@ impl History {
         let asked =
             |sql| Ok::<_, ApiError>(self.ask(scope, sql)?.param("language", language).param("from", from));
         let (models, labels, confusion, series, drift) = tokio::try_join!(
-            asked(MODELS)?.fetch_all(),
-            asked(LABELS)?.fetch_all(),
-            asked(CELLS)?.fetch_all(),
-            asked(DAYS)?.fetch_all(),
-            asked(DRIFT)?.fetch_all(),
+            self.answer(asked(MODELS)?.fetch_all()),
+            self.answer(asked(LABELS)?.fetch_all()),
+            self.answer(asked(CELLS)?.fetch_all()),
+            self.answer(asked(DAYS)?.fetch_all()),
+            self.answer(asked(DRIFT)?.fetch_all()),
         )?;
         let language = language.to_owned();
         Ok(QualityReport { at: Millis(now), language, models, labels, confusion, days: series, drift })
