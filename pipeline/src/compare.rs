@@ -3,7 +3,7 @@
 
 use crate::opinions::text_hash;
 use crate::quality::{Matrix, intervals, number};
-use crate::source::{AssignError, patiently, read_to_end};
+use crate::source::{AssignError, latest_of, patiently, read_to_end};
 use deskstream_analyze::{Analysis, Analyzer, Head, Scratch};
 use deskstream_runtime::Process;
 use deskstream_schemas::{Decoder, EnrichedTicket, Review, Text, Topic};
@@ -297,17 +297,8 @@ pub fn compare(
 
 /// The latest reviews, by ticket and text.
 fn reviews(process: &Process) -> Result<HashMap<(String, i64), Review>, AssignError> {
-    let decoder: Decoder<Review> = Decoder::new(Arc::clone(&process.registry));
-    let mut latest: HashMap<Vec<u8>, Review> = HashMap::new();
-    read_to_end(&process.config.kafka, &process.topics.name(Topic::Reviews), |key, payload| {
-        // A tombstone is of an erased ticket.
-        match payload.map(|payload| patiently(|| decoder.decode(payload))) {
-            Some(Ok(review)) => drop(latest.insert(key.to_owned(), review)),
-            Some(Err(error)) => tracing::warn!(%error, "a review that can't be read is passed over"),
-            None => drop(latest.remove(key)),
-        }
-    })?;
-    let bound = latest.into_values().filter_map(|review| Some(((review.key(), review.text_hash?), review)));
+    let latest: Vec<Review> = latest_of(process, Topic::Reviews)?;
+    let bound = latest.into_iter().filter_map(|review| Some(((review.key(), review.text_hash?), review)));
     Ok(bound.collect())
 }
 

@@ -9,22 +9,22 @@ use crate::enrich::{self, CommitError, Committer, EnrichOptions, Limits, Redacto
 use crate::models::Models;
 use crate::opinions::Policies;
 use crate::source::{
-    AssignError, Credit, Epochs, SourceOptions, committed_offsets, open, own_partitions, partition_count,
-    patiently, read_to_end,
+    AssignError, Credit, Epochs, SourceOptions, committed_offsets, latest_of, open, own_partitions,
+    partition_count,
 };
 use crate::{farewell, lag, metrics};
 use deskstream_analyze::Analyzer;
 use deskstream_runtime::Process;
 use deskstream_runtime::health::Part;
 use deskstream_runtime::kafka;
-use deskstream_schemas::{Alert, Decoder, Drift, EVERY_TENANT, Encoder, Record, Review, Topic};
+use deskstream_schemas::{Alert, Decoder, Drift, EVERY_TENANT, Encoder, Review, Topic};
 use parking_lot::Mutex;
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, CommitMode};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use timely::WorkerConfig;
 use timely::worker::Worker;
@@ -32,6 +32,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A worker without work wakes this often, to commit offsets and to see a shutdown.
 const IDLE: Duration = Duration::from_millis(20);
+
+/// How often the lag is measured.
+const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long an event waits for a data key that is on its way by the control topic.
 const KEY_PATIENCE: Duration = Duration::from_secs(10);
@@ -192,9 +195,16 @@ fn run(process: &Process, options: &JobOptions, part: &Part) -> Result<(), JobEr
     // do the committed offsets say where to go on.
     let credit = Credit::new(config.max_in_flight * options.workers);
     let committer = Committer::start(process, options.process, credit.clone())?;
-    let (seats, partitions) = seats(process, options)?;
+    let seats = seats(process, options)?;
     let depth = Arc::new(AtomicI64::new(-1));
-    lag::watch(process, Arc::clone(&depth), partitions)?;
+    let measured = Arc::clone(&depth);
+    lag::watch(process, LAG_INTERVAL, move |lag| {
+        // Without an answer the last one stands.
+        if let Some(lag) = lag {
+            measured.store(lag, Ordering::Relaxed);
+            metrics::LAG.set(lag);
+        }
+    })?;
     let gauges = Gauges { queue_depth: depth, tick_ms: millis(process.config.alerts.tick) };
     let publisher = Publisher::new(process)?;
     let read_back = ReadBack::start(process)?;
@@ -315,7 +325,7 @@ fn codecs(process: &Process) -> Codecs {
 }
 
 /// Opens every own worker's consumers before any worker runs: a failure here is an error, not a worker lost.
-fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Seat>, i32), JobError> {
+fn seats(process: &Process, options: &JobOptions) -> Result<BTreeMap<usize, Seat>, JobError> {
     let kafka = &process.config.kafka;
     let config = &process.config.pipeline;
     let aggregate_group = format!("{}-aggregate", config.group);
@@ -372,22 +382,5 @@ fn seats(process: &Process, options: &JobOptions) -> Result<(BTreeMap<usize, Sea
         };
         seats.insert(worker, seat);
     }
-    Ok((seats, partitions))
-}
-
-/// Reads a topic to its end: the latest record of each key, unless that is a tombstone.
-fn latest_of<T: Record>(process: &Process, topic: Topic) -> Result<Vec<T>, JobError> {
-    let name = process.topics.name(topic);
-    let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
-    let mut latest: BTreeMap<Vec<u8>, T> = BTreeMap::new();
-    read_to_end(&process.config.kafka, &name, |key, payload| {
-        match payload.map(|payload| patiently(|| decoder.decode(payload))) {
-            Some(Ok(record)) => drop(latest.insert(key.to_owned(), record)),
-            Some(Err(error)) => {
-                tracing::warn!(topic = %name, %error, "a record that can't be read is passed over");
-            }
-            None => drop(latest.remove(key)),
-        }
-    })?;
-    Ok(latest.into_values().collect())
+    Ok(seats)
 }

@@ -1,20 +1,24 @@
-//! How many records of the events topic wait to be enriched: a gauge for dashboards and alert rules.
+//! How many records of the events topic wait to be enriched: for dashboards, alert rules and the console.
 
-use crate::metrics;
-use crate::source::committed;
+use crate::source::{AssignError, committed, partition_count};
 use deskstream_runtime::Process;
 use deskstream_runtime::kafka;
 use deskstream_schemas::Topic;
 use rdkafka::consumer::BaseConsumer;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Measures once a second until shutdown, on a thread of its own, since librdkafka's queries wait.
-pub fn watch(process: &Process, depth: Arc<AtomicI64>, partitions: i32) -> std::io::Result<()> {
+/// Measures until shutdown, on a thread of its own, since librdkafka's queries wait. `told` hears each measurement; none
+/// if there is no answer.
+///
+/// # Errors
+/// If the thread can't be started.
+pub fn watch(
+    process: &Process,
+    interval: Duration,
+    mut told: impl FnMut(Option<i64>) + Send + 'static,
+) -> std::io::Result<()> {
     let process = process.clone();
     std::thread::Builder::new().name("lag".to_owned()).spawn(move || {
         let group = format!("{}-enrich", process.config.pipeline.group);
@@ -23,25 +27,26 @@ pub fn watch(process: &Process, depth: Arc<AtomicI64>, partitions: i32) -> std::
             Ok(probe) => probe,
             Err(error) => return tracing::error!(%error, "the lag can't be measured"),
         };
+        // A topic's partitions are as many for ever.
+        let mut partitions = None;
         while !process.shutdown.is_cancelled() {
-            if let Some(lag) = measure(&probe, &topic, partitions) {
-                depth.store(lag, Ordering::Relaxed);
-                metrics::LAG.set(lag);
-            }
-            std::thread::park_timeout(INTERVAL);
+            partitions = partitions.or_else(|| partition_count(&probe, &topic).ok());
+            told(partitions.and_then(|count| measure(&probe, &topic, count).ok()));
+            std::thread::park_timeout(interval);
         }
     })?;
     Ok(())
 }
 
-fn measure(probe: &BaseConsumer, topic: &str, partitions: i32) -> Option<i64> {
+fn measure(probe: &BaseConsumer, topic: &str, partitions: i32) -> Result<i64, AssignError> {
     let all: Vec<i32> = (0..partitions).collect();
-    let committed = committed(probe, topic, &all).ok()?;
+    let committed = committed(probe, topic, &all)?;
     let mut lag = 0;
     for partition in all {
-        let (low, high) = kafka::watermarks(probe, topic, partition, TIMEOUT).ok()?;
+        let (low, high) = kafka::watermarks(probe, topic, partition, TIMEOUT)
+            .map_err(|source| AssignError::Kafka { topic: topic.to_owned(), source })?;
         let at = committed.get(&partition).map_or(low, |(at, _)| *at);
         lag += (high - at).max(0);
     }
-    Some(lag)
+    Ok(lag)
 }

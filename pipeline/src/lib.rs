@@ -16,7 +16,7 @@ pub mod dead_letters;
 pub mod enrich;
 mod farewell;
 mod job;
-mod lag;
+pub mod lag;
 mod metrics;
 pub mod models;
 mod opinions;

@@ -22,9 +22,6 @@ use std::sync::Arc;
 /// Kind of the control entities that name models.
 pub const MODEL_KIND: &str = "model";
 
-/// Larger than any model may be: not read to find that out.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
-
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -70,23 +67,6 @@ pub struct Named {
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelRefused {
-    /// It can't be read.
-    #[error("read model file {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is too large to be one.
-    #[error("{path} has {bytes} bytes, which no model has")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
     /// Its bytes are not those that were named.
     #[error(
         "{path} has the SHA-256 {found} in place of {named}: copy the file that was promoted to every machine"
@@ -157,12 +137,7 @@ impl ModelFile {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelRefused> {
-    let failed = |source| ModelRefused::Read { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > MOST_BYTES {
-        return Err(ModelRefused::TooLarge { path: path.to_owned(), bytes });
-    }
-    std::fs::read(path).map_err(failed)
+    Model::read(path).map_err(|source| ModelRefused::Model { path: path.to_owned(), source })
 }
 
 fn analyzer(path: &Path, bytes: &[u8]) -> Result<Analyzer, ModelRefused> {

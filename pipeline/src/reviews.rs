@@ -66,8 +66,7 @@ pub fn read(entity: &ControlEntity) -> Result<Option<TicketReview>, ReviewError>
     let (Some(tenant), Some(platform), Some(ticket)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(ReviewError::Id);
     };
-    let known = [Platform::Zendesk, Platform::Freshdesk, Platform::Intercom, Platform::Import];
-    let platform = known.into_iter().find(|known| known.as_str() == platform).ok_or(ReviewError::Id)?;
+    let platform = Platform::named(platform).ok_or(ReviewError::Id)?;
     if tenant != entity.tenant || ticket.is_empty() {
         return Err(ReviewError::Id);
     }

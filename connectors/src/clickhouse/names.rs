@@ -2,7 +2,7 @@
 
 use deskstream_schemas::{
     ActorKind, AlertState, AuditOutcome, EventKind, OpinionResult, Origin, OutcomeKind, OutcomeResult,
-    Priority, Retention, SpanField, Stage, TicketStatus, Tier,
+    Priority, Retention, SpanField, Stage, TicketStatus,
 };
 
 pub(super) fn kind(value: EventKind) -> &'static str {
@@ -56,15 +56,6 @@ pub(super) fn opinion(value: OpinionResult) -> &'static str {
         OpinionResult::Answered => "answered",
         OpinionResult::Skipped => "skipped",
         OpinionResult::Failed => "failed",
-    }
-}
-
-pub(super) fn tier(value: Tier) -> &'static str {
-    match value {
-        Tier::Local => "local",
-        Tier::Encoder => "encoder",
-        Tier::Llm => "llm",
-        Tier::Human => "human",
     }
 }
 

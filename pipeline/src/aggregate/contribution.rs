@@ -1,7 +1,7 @@
 //! A ticket's part in the windows' counts by label.
 
 use super::tally::{Dimension, Head, Sketch, Tally};
-use deskstream_schemas::{Analysis, EnrichedTicket, Label, Tier};
+use deskstream_schemas::{Analysis, EnrichedTicket, Label};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,12 +32,7 @@ impl Contribution {
             root_cause: label(&analysis.root_cause.value),
             industry: label(&analysis.industry.value),
             language: label(&analysis.language),
-            tier: label(match analysis.tier {
-                Tier::Local => "local",
-                Tier::Encoder => "encoder",
-                Tier::Llm => "llm",
-                Tier::Human => "human",
-            }),
+            tier: label(analysis.tier.as_str()),
             confidences: Head::ALL.map(|head| tenth(head.confidence(analysis))),
         }
     }

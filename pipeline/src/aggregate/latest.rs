@@ -167,9 +167,7 @@ impl Tickets {
         }
         let mut contribution = Contribution::of(&mut self.labels, ticket.created_at, &ticket.analysis);
         if let Some(held) = self.reviews.get_mut(ticket_hash) {
-            held.judge(text_hash, &mut ticket.analysis);
-            let corrected = held.correct(text_hash, &contribution, &mut self.labels);
-            held.model = Some(std::mem::replace(&mut contribution, corrected));
+            held.supersede(text_hash, &mut ticket.analysis, &mut contribution, &mut self.labels);
         }
         let entry = self.entries.get_mut(&ticket_hash);
         let changed = entry.as_ref().is_none_or(|entry| entry.contribution != contribution);
@@ -258,9 +256,7 @@ impl Tickets {
         let created_at = entry.contribution.created_at;
         let mut contribution = Contribution::of(&mut self.labels, created_at, &analysis);
         if let Some(held) = held {
-            held.judge(text_hash, &mut analysis);
-            let corrected = held.correct(text_hash, &contribution, &mut self.labels);
-            held.model = Some(std::mem::replace(&mut contribution, corrected));
+            held.supersede(text_hash, &mut analysis, &mut contribution, &mut self.labels);
         }
         if contribution != entry.contribution {
             let minute = gathered.minute(&tenant, contribution.created_at);

@@ -153,6 +153,20 @@ impl Held {
         };
     }
 
+    /// Puts the reviewer's labels in the place of the models', in an analysis and in what the ticket adds to its window under
+    /// it; remembers the latter.
+    pub(super) fn supersede(
+        &mut self,
+        text_hash: i64,
+        analysis: &mut Analysis,
+        contribution: &mut Contribution,
+        labels: &mut Labels,
+    ) {
+        self.judge(text_hash, analysis);
+        let corrected = self.correct(text_hash, contribution, labels);
+        self.model = Some(std::mem::replace(contribution, corrected));
+    }
+
     /// What the ticket adds to its window under the reviewer's labels.
     pub(super) fn correct(&self, text_hash: i64, model: &Contribution, labels: &mut Labels) -> Contribution {
         let mut corrected = model.clone();

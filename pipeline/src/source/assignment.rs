@@ -1,12 +1,13 @@
 //! Which partitions a worker reads, and from where.
 
 use deskstream_runtime::config::KafkaConfig;
-use deskstream_runtime::kafka;
-use deskstream_schemas::DecodeError;
+use deskstream_runtime::{Process, kafka};
+use deskstream_schemas::{DecodeError, Decoder, Record, Topic};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -145,6 +146,26 @@ pub fn read_to_end(
         }
     }
     Ok(())
+}
+
+/// Reads a topic to its end: the latest record of each key, unless that is a tombstone. What can't be read is passed over.
+///
+/// # Errors
+/// As [`read_to_end`].
+pub fn latest_of<T: Record>(process: &Process, topic: Topic) -> Result<Vec<T>, AssignError> {
+    let name = process.topics.name(topic);
+    let decoder: Decoder<T> = Decoder::new(Arc::clone(&process.registry));
+    let mut latest: BTreeMap<Vec<u8>, T> = BTreeMap::new();
+    read_to_end(&process.config.kafka, &name, |key, payload| {
+        match payload.map(|payload| patiently(|| decoder.decode(payload))) {
+            Some(Ok(record)) => drop(latest.insert(key.to_owned(), record)),
+            Some(Err(error)) => {
+                tracing::warn!(topic = %name, %error, "a record that can't be read is passed over");
+            }
+            None => drop(latest.remove(key)),
+        }
+    })?;
+    Ok(latest.into_values().collect())
 }
 
 /// Decodes again while the schema is on its way.

@@ -10,7 +10,8 @@ mod credit;
 mod operator;
 
 pub use assignment::{
-    AssignError, committed, committed_offsets, open, own_partitions, partition_count, patiently, read_to_end,
+    AssignError, committed, committed_offsets, latest_of, open, own_partitions, partition_count, patiently,
+    read_to_end,
 };
 pub use credit::Credit;
 pub use operator::{Batch, Epochs, RawRecord, SourceOptions, kafka_source};

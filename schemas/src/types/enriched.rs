@@ -54,6 +54,18 @@ pub enum Tier {
     Human,
 }
 
+impl Tier {
+    /// Lower-case name, as in windows and ClickHouse.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Encoder => "encoder",
+            Self::Llm => "llm",
+            Self::Human => "human",
+        }
+    }
+}
+
 /// What the models say of a ticket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "every field is documented in the schema, which a test holds to this type")]

@@ -20,6 +20,14 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Zendesk, Self::Freshdesk, Self::Intercom, Self::Import];
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|platform| platform.as_str() == name)
+    }
+
     /// Lower-case name, as in record keys, metrics and URLs.
     pub fn as_str(self) -> &'static str {
         match self {

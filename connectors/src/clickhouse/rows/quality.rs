@@ -1,7 +1,6 @@
 //! Rows of reviews, and of how models do.
 
 use super::{count, counts};
-use crate::clickhouse::names;
 use crate::clickhouse::native::{Millis, Seq};
 use deskstream_schemas::{ClassQuality, Confusion, Drift, Label, Prediction, Quality, Review, Text};
 
@@ -22,7 +21,7 @@ table! {
     "text_hash" = review.text_hash.unwrap_or(0).cast_unsigned(),
     "created_at" = review.created_at.map(Millis),
     "language" = &*review.language,
-    "tiers" = Seq(review.predictions.iter().map(|said| names::tier(said.tier))),
+    "tiers" = Seq(review.predictions.iter().map(|said| said.tier.as_str())),
     "models" = Seq(review.predictions.iter().map(|said| &*said.model)),
     "root_causes" = said(review, |said| &said.root_cause),
     "root_cause_confidences" = sure(review, |said| &said.root_cause),

@@ -54,7 +54,7 @@ table! {
     "industry_abstained" = ticket.analysis.industry.abstained,
     "language" = &*ticket.analysis.language,
     "language_confidence" = ticket.analysis.language_confidence,
-    "tier" = names::tier(ticket.analysis.tier),
+    "tier" = ticket.analysis.tier.as_str(),
     "model" = &*ticket.analysis.model,
     "analysis_us" = count(ticket.analysis.latency_us),
     "tokens_in" = count(ticket.analysis.tokens_in),

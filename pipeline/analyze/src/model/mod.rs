@@ -132,12 +132,20 @@ impl Model {
     /// # Errors
     /// `Read` if the file can't be read or is larger than any model may be, otherwise as [`Model::from_bytes`].
     pub fn open(path: &Path) -> Result<Self, ModelError> {
+        Self::from_bytes(&Self::read(path)?)
+    }
+
+    /// The bytes of a model file, which may be none: for who has to know more of them than [`Model::open`] tells.
+    ///
+    /// # Errors
+    /// `Read` if the file can't be read, `TooLarge` if it is larger than any model may be.
+    pub fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
         let read = |source| ModelError::Read { path: path.to_owned(), source };
         let size = std::fs::metadata(path).map_err(read)?.len();
         if size > format::MAX_FILE {
             return Err(ModelError::TooLarge { bytes: size, limit: format::MAX_FILE });
         }
-        Self::from_bytes(&std::fs::read(path).map_err(read)?)
+        std::fs::read(path).map_err(read)
     }
 
     /// Encodes a model file.
